@@ -1,0 +1,1 @@
+"""The `sagescale` command: parse, call, print."""

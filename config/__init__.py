@@ -1,0 +1,1 @@
+"""Settings: TOML files in, frozen and validated objects out."""

@@ -1,0 +1,78 @@
+"""From a settings file to settings; every problem is reported at once, with file and key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from config.settings import Settings
+
+DIRECTORY = Path(__file__).parent
+
+
+class SettingsError(Exception):
+    """The settings file cannot be used; the message lists every problem."""
+
+
+def environments(directory: Path = DIRECTORY) -> list[str]:
+    """Return the names of the environments that have a settings file."""
+    return sorted(path.stem for path in directory.glob("*.toml"))
+
+
+def load(env: str, directory: Path = DIRECTORY) -> Settings:
+    """Read and validate the settings of one environment.
+
+    Parameters
+    ----------
+    env : str
+        Name of the environment: the file's name without ``.toml``.
+    directory : Path
+        Folder of the settings files.
+
+    Returns
+    -------
+    Settings
+        Frozen; unknown keys do not occur.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing, is no TOML, or holds values that are not allowed: all of them are named.
+    """
+    path = directory / f"{env}.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(environments(directory)) or "none"
+        raise SettingsError(f"there is no {path}; environments with settings: {known}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError("\n".join([f"{path}: {error.error_count()} problem(s)", *_problems(error)])) from None
+
+
+def _problems(error: ValidationError) -> Iterable[str]:
+    for problem in error.errors(include_url=False):
+        key = _key(problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            yield f"  {key}: unknown key; remove it or correct its name"
+        elif problem["type"] == "missing":
+            yield f"  {key}: missing; it has no default"
+        else:
+            yield f"  {key}: {problem['msg'].removeprefix('Value error, ')} (got {_shortened(problem['input'])})"
+
+
+def _key(location: tuple[str | int, ...]) -> str:
+    """Write a location as it stands in the file: ``endpoint.variants[0].name``."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
+    return "".join(parts).lstrip(".") or "(top level)"
+
+
+def _shortened(value: object, longest: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"

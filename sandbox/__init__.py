@@ -1,0 +1,1 @@
+"""The embedded AWS: moto, plus the few things moto lacks."""

@@ -1,0 +1,1 @@
+"""The stacks of one environment, and the constructs they are made of."""
