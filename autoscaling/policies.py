@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from autoscaling.schedules import parse_schedule
+
 MAX_SCALING_POLICIES = 50  # a scalable target; Application Auto Scaling quotas
 MAX_SCHEDULED_ACTIONS = 200  # a scalable target; Application Auto Scaling quotas
 MAX_STEP_ADJUSTMENTS = 20  # a step scaling policy; Application Auto Scaling quotas
@@ -54,7 +56,7 @@ class TargetTrackingPolicy(_Frozen):
     name: Name | None = None
     """Unique within the variant; by default kind and metric, e.g. `target-tracking-invocations-per-instance`."""
     metric: Metric = "invocations_per_instance"
-    target: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+    target: Annotated[float, Field(strict=True, gt=0, lt=2.0**360, allow_inf_nan=False)]
     """Invocations / minute / instance, concurrent requests / model, or per cent (0 to 100 x vCPU)."""
     scale_out_cooldown_seconds: Seconds = 300
     scale_in_cooldown_seconds: Seconds = 300
@@ -194,6 +196,12 @@ class ScheduledAction(_Frozen):
     end_time: datetime | None = None
     min_capacity: Annotated[int, Field(strict=True, ge=1)] | None = None
     max_capacity: Annotated[int, Field(strict=True, ge=1)] | None = None
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_one_aws_accepts(cls, text: str) -> str:
+        parse_schedule(text)
+        return text
 
     @field_validator("timezone")
     @classmethod
