@@ -1,0 +1,90 @@
+"""SageMaker's API: moto's parsing and serialising, this room's behaviour."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.models import sagemaker_backends
+from moto.sagemaker.responses import SageMakerResponse as MotoResponse
+
+from sandbox.sagemaker.job import ProcessingJob, TrainingJob
+from sandbox.sagemaker.models import SageMakerBackend
+from sandbox.sagemaker.tuning import TuningJob
+
+
+class SageMakerResponse(MotoResponse):
+    """Actions that differ from moto's; one method an action."""
+
+    @property
+    def sagemaker_backend(self) -> SageMakerBackend:
+        """The caller's backend."""
+        return cast("SageMakerBackend", sagemaker_backends[self.current_account][self.region])
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The call's parameters, as the API names them."""
+        return cast("dict[str, Any]", self.params)
+
+    def create_processing_job(self) -> ActionResult:
+        """CreateProcessingJob."""
+        return ActionResult({"ProcessingJobArn": self.sagemaker_backend.start_processing_job(self.request).arn})
+
+    def describe_processing_job(self) -> ActionResult:
+        """DescribeProcessingJob."""
+        return ActionResult(self._processing_job().describe())
+
+    def stop_processing_job(self) -> ActionResult:
+        """StopProcessingJob."""
+        self._processing_job().stop()
+        return EmptyResult()
+
+    def create_training_job(self) -> ActionResult:
+        """CreateTrainingJob."""
+        return ActionResult({"TrainingJobArn": self.sagemaker_backend.start_training_job(self.request).arn})
+
+    def describe_training_job(self) -> ActionResult:
+        """DescribeTrainingJob."""
+        return ActionResult(self._training_job().describe())
+
+    def stop_training_job(self) -> ActionResult:
+        """StopTrainingJob."""
+        self._training_job().stop()
+        return EmptyResult()
+
+    def create_hyper_parameter_tuning_job(self) -> ActionResult:
+        """CreateHyperParameterTuningJob."""
+        job = self.sagemaker_backend.start_tuning_job(self.request)
+        return ActionResult({"HyperParameterTuningJobArn": job.arn})
+
+    def describe_hyper_parameter_tuning_job(self) -> ActionResult:
+        """DescribeHyperParameterTuningJob."""
+        return ActionResult(self._tuning_job().describe())
+
+    def stop_hyper_parameter_tuning_job(self) -> ActionResult:
+        """StopHyperParameterTuningJob."""
+        self._tuning_job().stop()
+        return EmptyResult()
+
+    def list_training_jobs_for_hyper_parameter_tuning_job(self) -> ActionResult:
+        """ListTrainingJobsForHyperParameterTuningJob, in one page."""
+        job = self._tuning_job()
+        return ActionResult({"TrainingJobSummaries": [job.summarize(trial) for trial in job.trials]})
+
+    def create_transform_job(self) -> ActionResult:
+        """Refuse CreateTransformJob: moto would call an untouched job Completed."""
+        raise ValidationError("The sandbox does not emulate CreateTransformJob; score files through an endpoint")
+
+    def _processing_job(self) -> ProcessingJob:
+        jobs = self.sagemaker_backend.processing_jobs
+        return self.sagemaker_backend.find(jobs, "processing-job", self.request["ProcessingJobName"])
+
+    def _training_job(self) -> TrainingJob:
+        jobs = self.sagemaker_backend.training_jobs
+        return self.sagemaker_backend.find(jobs, "training-job", self.request["TrainingJobName"])
+
+    def _tuning_job(self) -> TuningJob:
+        jobs = self.sagemaker_backend.hyper_parameter_tuning_jobs
+        name = self.request["HyperParameterTuningJobName"]
+        return self.sagemaker_backend.find(jobs, "hyper-parameter-tuning-job", name)
