@@ -20,5 +20,5 @@ def shutdown() -> None:
     """Stop every job and every model server."""
     for _, _, backend in sagemaker_backends.iter_backends():
         if isinstance(backend, SageMakerBackend):
-            backend.stop_jobs()
+            backend.stop_everything()
     SageMakerBackend.shipper.stop()

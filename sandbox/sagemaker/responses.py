@@ -72,19 +72,52 @@ class SageMakerResponse(MotoResponse):
         job = self._tuning_job()
         return ActionResult({"TrainingJobSummaries": [job.summarize(trial) for trial in job.trials]})
 
+    def create_model(self) -> ActionResult:
+        """CreateModel."""
+        return ActionResult({"ModelArn": self.sagemaker_backend.add_model(self.request).arn})
+
+    def describe_model(self) -> ActionResult:
+        """DescribeModel."""
+        return ActionResult(self.sagemaker_backend.find_model(self.request["ModelName"]).response_object)
+
+    def create_endpoint_config(self) -> ActionResult:
+        """CreateEndpointConfig."""
+        return ActionResult({"EndpointConfigArn": self.sagemaker_backend.add_endpoint_config(self.request).arn})
+
+    def describe_endpoint_config(self) -> ActionResult:
+        """DescribeEndpointConfig."""
+        config = self.sagemaker_backend.find_endpoint_config(self.request["EndpointConfigName"])
+        return ActionResult(config.response_object)
+
+    def create_endpoint(self) -> ActionResult:
+        """CreateEndpoint."""
+        return ActionResult({"EndpointArn": self.sagemaker_backend.add_endpoint(self.request).arn})
+
+    def describe_endpoint(self) -> ActionResult:
+        """DescribeEndpoint."""
+        return ActionResult(self.sagemaker_backend.find_endpoint(self.request["EndpointName"]).describe())
+
+    def update_endpoint(self) -> ActionResult:
+        """UpdateEndpoint."""
+        return ActionResult({"EndpointArn": self.sagemaker_backend.change_endpoint(self.request).arn})
+
+    def update_endpoint_weights_and_capacities(self) -> ActionResult:
+        """UpdateEndpointWeightsAndCapacities."""
+        return ActionResult({"EndpointArn": self.sagemaker_backend.scale_endpoint(self.request).arn})
+
     def create_transform_job(self) -> ActionResult:
         """Refuse CreateTransformJob: moto would call an untouched job Completed."""
         raise ValidationError("The sandbox does not emulate CreateTransformJob; score files through an endpoint")
 
     def _processing_job(self) -> ProcessingJob:
         jobs = self.sagemaker_backend.processing_jobs
-        return self.sagemaker_backend.find(jobs, "processing-job", self.request["ProcessingJobName"])
+        return self.sagemaker_backend.find_job(jobs, "processing-job", self.request["ProcessingJobName"])
 
     def _training_job(self) -> TrainingJob:
         jobs = self.sagemaker_backend.training_jobs
-        return self.sagemaker_backend.find(jobs, "training-job", self.request["TrainingJobName"])
+        return self.sagemaker_backend.find_job(jobs, "training-job", self.request["TrainingJobName"])
 
     def _tuning_job(self) -> TuningJob:
         jobs = self.sagemaker_backend.hyper_parameter_tuning_jobs
         name = self.request["HyperParameterTuningJobName"]
-        return self.sagemaker_backend.find(jobs, "hyper-parameter-tuning-job", name)
+        return self.sagemaker_backend.find_job(jobs, "hyper-parameter-tuning-job", name)

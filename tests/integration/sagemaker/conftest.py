@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import socket
 import sys
+import tarfile
+import threading
 import time
 import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -36,6 +41,34 @@ def runtime(tmp_path_factory):
     yield runtime
     sagemaker.shutdown()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def routes(runtime):
+    """What the data plane was told, by endpoint; the newest last. None: deleted."""
+    told: dict[str, list] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.answer(body["variants"])
+
+        def do_DELETE(self):
+            self.answer(None)
+
+        def answer(self, variants):
+            told.setdefault(self.path.removeprefix("/_sandbox/endpoints/"), []).append(variants)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", runtime.dataplane_port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield told
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
@@ -72,7 +105,13 @@ def get(runtime, bucket):
 def image(monkeypatch):
     """An image whose trainer is ``fake_trainer.py``."""
     monkeypatch.setitem(
-        REGISTRY, "fake-algorithm", Image(train=(sys.executable, str(HERE / "fake_trainer.py")), process=True)
+        REGISTRY,
+        "fake-algorithm",
+        Image(
+            train=(sys.executable, str(HERE / "fake_trainer.py")),
+            host=lambda directory, port: [sys.executable, str(HERE / "fake_server.py"), str(directory), str(port)],
+            process=True,
+        ),
     )
     return "123456789012.dkr.ecr.us-east-1.amazonaws.com/fake-algorithm:1"
 
@@ -129,3 +168,52 @@ def train(client, name, bucket, put, image, channel, wait_for):
         return wait_for(describe, "TrainingJobStatus", until=("Completed", "Failed", "Stopped"))
 
     return run
+
+
+@pytest.fixture
+def pack(put):
+    """Upload a model.tar.gz whose one file holds what the model shall answer."""
+
+    def make(answer: str, key: str = "models/model.tar.gz") -> str:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            member = tarfile.TarInfo("answer")
+            member.size = len(answer)
+            tar.addfile(member, io.BytesIO(answer.encode()))
+        return put(key, buffer.getvalue())
+
+    return make
+
+
+@pytest.fixture
+def host(client, name, image, pack, routes, wait_for):
+    """Make a model, an endpoint configuration and, the first time, an endpoint; clean up afterwards."""
+    made = []
+
+    def configure(config_name, answer="one", *, environment=None, model_data=None, **variant):
+        model_data = model_data or pack(answer, f"models/{config_name}.tar.gz")
+        container = {"Image": image, "ModelDataUrl": model_data, "Environment": environment or {}}
+        client.create_model(ModelName=config_name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        defaults = {"VariantName": "main", "InstanceType": "ml.m4.xlarge", "InitialInstanceCount": 1}
+        fields = {"ModelName": config_name, **defaults, **variant}
+        variants = [{field: value for field, value in fields.items() if value is not None}]
+        client.create_endpoint_config(EndpointConfigName=config_name, ProductionVariants=variants)
+        return config_name
+
+    def create(answer="one", *, wait=True, **options):
+        configure(f"{name}-1", answer, **options)
+        client.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-1")
+        made.append(name)
+        if wait:
+            settled()
+
+    def settled():
+        describe = lambda: client.describe_endpoint(EndpointName=name)  # noqa: E731
+        return wait_for(describe, "EndpointStatus", until=("InService", "Failed"))
+
+    create.configure, create.settled = configure, settled
+    yield create
+    for endpoint in made:
+        if client.list_endpoints(NameContains=endpoint)["Endpoints"]:
+            settled()
+            client.delete_endpoint(EndpointName=endpoint)

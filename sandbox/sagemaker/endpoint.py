@@ -1,0 +1,167 @@
+"""An endpoint: the configuration it serves, the instances of each variant, and what DescribeEndpoint says of them."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.core.utils import utcnow
+from moto.sagemaker.utils import arn_formatter
+
+from sandbox.sagemaker.fleet import Server
+from sandbox.sagemaker.resources import EndpointConfig, Model
+
+DRAIN_SECONDS = 30.0  # how long the data plane waits for requests in flight; the front waits a little longer
+DEFAULT_WEIGHT = 1.0
+DEFAULT_ROUTING = "RANDOM"
+
+
+@dataclass
+class Variant:
+    """A production variant in service.
+
+    Parameters
+    ----------
+    name, model_name, instance_type, image : str
+        From the endpoint configuration and its model.
+    weight : float
+        Share of the traffic, relative to the other variants.
+    desired_count : int
+        Instances asked for.
+    routing : str
+        RANDOM or LEAST_OUTSTANDING_REQUESTS.
+    health_check_seconds : float
+        Of its instances.
+    servers : list of Server
+        Instances in service.
+    """
+
+    name: str
+    model_name: str
+    instance_type: str
+    image: str
+    weight: float
+    desired_count: int
+    routing: str
+    health_check_seconds: float
+    servers: list[Server] = field(default_factory=list)
+    updated_at: Any = field(default_factory=utcnow)
+
+    @classmethod
+    def from_config(cls, variant: dict[str, Any], model: Model, health_check_seconds: float) -> Variant:
+        """Return a variant as its endpoint configuration wants it, with no instance yet."""
+        routing = (variant.get("RoutingConfig") or {}).get("RoutingStrategy", DEFAULT_ROUTING)
+        return cls(
+            name=variant["VariantName"],
+            model_name=variant["ModelName"],
+            instance_type=variant["InstanceType"],
+            image=model.container["Image"],
+            weight=variant.get("InitialVariantWeight", DEFAULT_WEIGHT),
+            desired_count=variant["InitialInstanceCount"],
+            routing=routing,
+            health_check_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", health_check_seconds),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return an entry of DescribeEndpoint's ProductionVariants."""
+        return {
+            "VariantName": self.name,
+            "DeployedImages": [
+                {"SpecifiedImage": self.image, "ResolvedImage": self.image, "ResolutionTime": self.updated_at}
+            ],
+            "CurrentWeight": self.weight,
+            "DesiredWeight": self.weight,
+            "CurrentInstanceCount": len(self.servers),
+            "DesiredInstanceCount": self.desired_count,
+            "RoutingConfig": {"RoutingStrategy": self.routing},
+        }
+
+    def routes(self) -> dict[str, Any]:
+        """Return what the data plane must know."""
+        instances = [{"id": server.instance_id, "port": server.port} for server in self.servers]
+        return {"name": self.name, "weight": self.weight, "routing": self.routing, "instances": instances}
+
+
+class Endpoint:
+    """An endpoint.
+
+    Parameters
+    ----------
+    name : str
+        Endpoint name.
+    config : EndpointConfig
+        What it is to serve first.
+    account_id, region_name : str
+        Owner, for the ARN.
+    tags : list of dict
+        Tags of the Create call.
+    """
+
+    def __init__(
+        self, name: str, config: EndpointConfig, account_id: str, region_name: str, tags: list[dict[str, str]]
+    ) -> None:
+        self.endpoint_name = name
+        self.arn = arn_formatter("endpoint", name, account_id, region_name)
+        self.tags = tags
+        self.config = config
+        self.next_config: EndpointConfig | None = None
+        self.endpoint_status = "Creating"
+        self.failure_reason: str | None = None
+        self.creation_time = self.last_modified_time = utcnow()
+        self.variants: list[Variant] = []
+
+    def enter(self, status: str, failure_reason: str | None = None) -> None:
+        """Change the status."""
+        self.endpoint_status, self.failure_reason = status, failure_reason
+        self.last_modified_time = utcnow()
+
+    def uses(self, config_name: str) -> bool:
+        """Whether the endpoint serves this configuration or is about to."""
+        return config_name in {self.config.name, self.next_config.name if self.next_config else None}
+
+    def describe(self) -> dict[str, Any]:
+        """Return the answer of DescribeEndpoint."""
+        answer = {
+            **self.summary(),
+            "EndpointConfigName": self.config.name,
+            "ProductionVariants": [variant.describe() for variant in self.variants],
+            "FailureReason": self.failure_reason,
+        }
+        return {name: value for name, value in answer.items() if value is not None}
+
+    def gen_response_object(self) -> dict[str, Any]:
+        """Return what moto's Search shows."""
+        return self.describe()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ListEndpoints shows."""
+        return {
+            "EndpointName": self.endpoint_name,
+            "EndpointArn": self.arn,
+            "EndpointStatus": self.endpoint_status,
+            "CreationTime": self.creation_time,
+            "LastModifiedTime": self.last_modified_time,
+        }
+
+
+def route(dataplane_url: str, endpoint_name: str, variants: list[Variant]) -> None:
+    """Make the data plane send the endpoint's traffic to `variants`; returns when the others have drained."""
+    _administer("PUT", dataplane_url, endpoint_name, {"variants": [variant.routes() for variant in variants]})
+
+
+def unroute(dataplane_url: str, endpoint_name: str) -> None:
+    """Make the data plane forget the endpoint; returns when its requests are over."""
+    _administer("DELETE", dataplane_url, endpoint_name, None)
+
+
+def _administer(method: str, dataplane_url: str, endpoint_name: str, body: dict[str, Any] | None) -> None:
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{dataplane_url}/_sandbox/endpoints/{endpoint_name}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+        method=method,
+    )
+    with urllib.request.urlopen(request, timeout=DRAIN_SECONDS + 10):  # noqa: S310 - loopback
+        return

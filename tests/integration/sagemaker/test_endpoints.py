@@ -1,0 +1,249 @@
+"""Endpoints as processes: coming into service, swaps, scaling, refusals, deletion."""
+
+from __future__ import annotations
+
+import urllib.request
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+def ask(instance) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{instance['port']}/invocations", data=b"x", timeout=5) as answer:
+        return answer.read().decode()
+
+
+def answers_at(port) -> bool:
+    try:
+        return ask({"port": port}) != ""
+    except OSError:
+        return False
+
+
+def variant_of(endpoint):
+    return endpoint["ProductionVariants"][0]
+
+
+@pytest.fixture
+def update(client, name, host):
+    """Move the endpoint to a second configuration and wait."""
+
+    def run(answer="two", *, request=None, **options):
+        host.configure(f"{name}-2", answer, **options)
+        client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2", **(request or {}))
+        return host.settled()
+
+    return run
+
+
+@pytest.fixture
+def scalable(runtime, name):
+    """Register the endpoint's variant with Application Auto Scaling."""
+
+    def register():
+        runtime.client("application-autoscaling").register_scalable_target(
+            ServiceNamespace="sagemaker",
+            ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+            ResourceId=f"endpoint/{name}/variant/main",
+            MinCapacity=1,
+            MaxCapacity=4,
+        )
+
+    return register
+
+
+def test_endpoint_serves_its_model_on_every_instance(client, host, name, routes):
+    host("one", InitialInstanceCount=2, RoutingConfig={"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"})
+    (route,) = routes[name][-1]
+    assert (route["name"], route["weight"], route["routing"]) == ("main", 1.0, "LEAST_OUTSTANDING_REQUESTS")
+    assert [ask(instance) for instance in route["instances"]] == ["one", "one"]
+    variant = variant_of(host.settled())
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (2, 2)
+
+
+def test_update_swaps_all_instances_and_ends_the_old_ones(host, name, routes, update):
+    host("one")
+    old = routes[name][-1][0]["instances"][0]
+    endpoint = update("two")
+    new = routes[name][-1][0]["instances"]
+    assert endpoint["EndpointConfigName"] == f"{name}-2"
+    assert [ask(instance) for instance in new] == ["two"]
+    assert not answers_at(old["port"])
+
+
+def test_failed_update_leaves_the_old_configuration_in_service(client, host, name, routes, update):
+    host("one")
+    before = routes[name][-1]
+    endpoint = update("two", environment={"MODE": "crash"})
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", f"{name}-1")
+    assert "did not pass the ping health check" in endpoint["FailureReason"]
+    assert "model file is of an unknown version" in endpoint["FailureReason"]
+    assert routes[name][-1] == before
+    assert ask(before[0]["instances"][0]) == "one"
+    client.delete_endpoint_config(EndpointConfigName=f"{name}-2")
+
+
+def test_endpoint_fails_with_the_missing_artifact_in_its_reason(host, bucket, client, name):
+    host(model_data=f"s3://{bucket}/models/gone.tar.gz")
+    endpoint = host.settled()
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert "gone.tar.gz" in endpoint["FailureReason"]
+    with pytest.raises(ClientError, match="can only be deleted"):
+        client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-1")
+
+
+def test_scaling_starts_and_ends_processes(client, host, name, routes):
+    host("one")
+    first = routes[name][-1][0]["instances"]
+
+    def scale(**wanted):
+        client.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "main", **wanted}]
+        )
+        return host.settled()
+
+    endpoint = scale(DesiredInstanceCount=3)
+    three = routes[name][-1][0]["instances"]
+    assert variant_of(endpoint)["CurrentInstanceCount"] == 3
+    assert three[0] == first[0]
+    assert [ask(instance) for instance in three] == ["one"] * 3
+    endpoint = scale(DesiredInstanceCount=1, DesiredWeight=2.0)
+    assert variant_of(endpoint)["CurrentWeight"] == 2.0
+    assert [answers_at(instance["port"]) for instance in three] == [True, False, False]
+
+
+def test_scale_out_without_the_artifact_leaves_the_count(client, host, name, runtime, bucket, routes):
+    host("one")
+    runtime.client("s3").delete_object(Bucket=bucket, Key=f"models/{name}-1.tar.gz")
+    client.update_endpoint_weights_and_capacities(
+        EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 2}]
+    )
+    endpoint = host.settled()
+    variant = variant_of(endpoint)
+    assert "Failed to download model data" in endpoint["FailureReason"]
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (1, 1)
+    assert answers_at(routes[name][-1][0]["instances"][0]["port"])
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "count", "weight"),
+    [
+        ({}, 1, 1.0),
+        ({"RetainAllVariantProperties": True}, 2, 3.0),
+        (
+            {
+                "RetainAllVariantProperties": True,
+                "ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredWeight"}],
+            },
+            2,
+            1.0,
+        ),
+    ],
+)
+def test_update_keeps_live_counts_and_weights_only_when_asked(
+    client, host, name, update, request_fields, count, weight
+):
+    host("one")
+    client.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 2, "DesiredWeight": 3.0}],
+    )
+    host.settled()
+    variant = variant_of(update("two", request=request_fields))
+    assert (variant["CurrentInstanceCount"], variant["CurrentWeight"]) == (count, weight)
+
+
+def test_instance_type_cannot_change_under_automatic_scaling(client, host, name, update, scalable):
+    host("one")
+    scalable()
+    with pytest.raises(ClientError, match='"main" must be deregistered as scalable targets'):
+        update("two", InstanceType="ml.m5.large")
+    host.configure(f"{name}-3", "three")
+    client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-3")
+    assert host.settled()["EndpointConfigName"] == f"{name}-3"
+
+
+def test_variant_cannot_be_removed_under_automatic_scaling(client, host, name, update, scalable):
+    host("one")
+    scalable()
+    with pytest.raises(ClientError, match='"main" must be deregistered'):
+        update("two", VariantName="other")
+
+
+def test_deleting_an_endpoint_ends_its_processes_and_its_scaling(
+    client, host, name, routes, runtime, scalable, wait_for
+):
+    host("one")
+    scalable()
+    port = routes[name][-1][0]["instances"][0]["port"]
+    client.delete_endpoint(EndpointName=name)
+    gone = lambda: {"gone": not client.list_endpoints(NameContains=name)["Endpoints"]}  # noqa: E731
+    wait_for(gone, "gone", until=(True,))
+    assert routes[name][-1] is None
+    assert not answers_at(port)
+    targets = runtime.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[f"endpoint/{name}/variant/main"]
+    )
+    assert targets["ScalableTargets"] == []
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        client.describe_endpoint(EndpointName=name)
+
+
+def test_busy_endpoint_refuses_changes(client, host, name):
+    host("one", wait=False)
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-1")
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        client.delete_endpoint(EndpointName=name)
+    host.settled()
+
+
+def test_configuration_in_use_cannot_be_deleted_or_replaced(client, host, name):
+    host("one")
+    with pytest.raises(ClientError, match="Cannot delete endpoint configuration"):
+        client.delete_endpoint_config(EndpointConfigName=f"{name}-1")
+    with pytest.raises(ClientError, match="Cannot create already existing model"):
+        host.configure(f"{name}-1")
+
+
+def test_instances_log_to_cloudwatch(client, host, name, runtime, wait_for):
+    host("one")
+    logs = runtime.client("logs")
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    shipped = lambda: {"there": bool(logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])}  # noqa: E731
+    wait_for(shipped, "there", until=(True,))
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert stream["logStreamName"].startswith("main/i-")
+
+
+@pytest.mark.parametrize(
+    "instance_type", ["ml.m4.xlarge", "ml.m6i.large", "ml.c7i.xlarge", "ml.m7i.large", "ml.g5.xlarge"]
+)
+def test_current_instance_types_are_accepted(host, name, instance_type):
+    host.configure(f"{name}-1", InstanceType=instance_type)
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ({"InstanceType": "ml.x9.large"}, "'ml.x9.large' at 'instanceType'"),
+        ({"InitialInstanceCount": None}, "at least 1 is needed"),
+        ({"AcceleratorType": "ml.eia1.medium"}, "does not emulate .*AcceleratorType"),
+    ],
+)
+def test_what_cannot_be_hosted_is_refused_by_name(host, name, variant, message):
+    with pytest.raises(ClientError, match=message):
+        host.configure(f"{name}-1", **variant)
+
+
+def test_canary_deployment_is_refused_by_name(host, name, update):
+    host("one")
+    policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 60}}}
+    with pytest.raises(ClientError, match=r"does not emulate .*Type = 'CANARY'"):
+        update("two", request={"DeploymentConfig": policy})
+
+
+def test_model_with_an_unknown_image_is_refused_by_name(client, name):
+    container = {"Image": "1.dkr.ecr.us-east-1.amazonaws.com/own-server:2", "ModelDataUrl": "s3://a/b"}
+    with pytest.raises(ClientError, match=r"hosting image .*own-server:2.*linear-learner"):
+        client.create_model(ModelName=name, ExecutionRoleArn="arn:aws:iam::1:role/x", PrimaryContainer=container)
