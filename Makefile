@@ -16,7 +16,7 @@ STACKS := --all -c env=$(ENV)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-install: $(INSTALLED) ## set everything up: .venv, Node, the pinned CDK CLI, vendored Lambda libraries
+install: $(INSTALLED) ## set everything up: .venv, Node, the pinned CDK CLI, the Lambda functions' libraries
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -28,15 +28,13 @@ $(INSTALLED): requirements.txt requirements-dev.txt requirements-lambda.txt cons
 	@echo "installing Python packages (the first time takes a minute)"
 	@$(UV) pip install --quiet --python .venv -r requirements-dev.txt
 	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --config-setting editable_mode=compat -e .
-	@rm -rf build/lambda-vendor
-	@$(UV) pip install --quiet --python .venv --no-compile --target build/lambda-vendor -r requirements-lambda.txt
 	@echo "installing the CDK CLI"
 	@npm ci --silent
 	@touch $@
 
 lock: | $(UV) ## pin what the direct dependencies bring along (writes constraints.txt)
 	@: > constraints.txt
-	@$(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url --output-file constraints.txt requirements-dev.txt requirements-lambda.txt
+	@$(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url --output-file constraints.txt requirements-dev.txt
 
 images: install ## renew the table of image registries from the SageMaker SDK
 	@$(BIN)/python tests/image_table.py

@@ -15,6 +15,7 @@ from autoscaling.policies import TargetTrackingPolicy, VariantScaling
 
 CLOUDFORMATION_WAIT_SECONDS = 3600  # the most a custom resource may take (CloudFormation, ServiceTimeout)
 LONGEST_TRAINING_SECONDS = 55 * 60  # leaves five minutes of that for CloudFormation and the answer
+MOST_VARIANTS = 10  # production variants of an endpoint config (SageMaker API, CreateEndpointConfig)
 JOB_START_SECONDS = 240  # assumed: what SageMaker takes to find an instance and pull the image
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
@@ -86,7 +87,7 @@ class Training(Group):
     instance_type: InstanceType = "ml.c4.xlarge"
     volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 20
     max_runtime_seconds: Annotated[int, Field(ge=60, le=28 * 24 * 3600)] = 600
-    hyperparameters: dict[str, Hyperparameter] = {}
+    hyperparameters: Annotated[dict[str, Hyperparameter], Field(validate_default=True)] = {}
     """Linear Learner's own names; `feature_dim` is filled in from the dataset's schema."""
     preprocess: Job = Job(max_runtime_seconds=480)
     evaluate: Job = Job()
@@ -142,11 +143,13 @@ class Variant(Group):
 class Endpoint(Group):
     """What answers."""
 
-    variants: Annotated[tuple[Variant, ...], Field(min_length=1, max_length=10)] = (Variant(),)
+    variants: tuple[Variant, ...] = (Variant(),)
 
     @field_validator("variants")
     @classmethod
-    def _names_are_unique(cls, variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+    def _make_an_endpoint(cls, variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+        if not 1 <= len(variants) <= MOST_VARIANTS:
+            raise ValueError(f"{len(variants)} variants; an endpoint has 1 to {MOST_VARIANTS}")
         names = [variant.name for variant in variants]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two variants are called {', '.join(twice)}; each needs a name of its own")

@@ -6,10 +6,13 @@ The stacks read the committed table, so synth needs no SDK; a test holds the tab
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
-from sagemaker.core import image_uris
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the SDK's own
+    from sagemaker.core import image_uris
 
 TABLE = Path(__file__).parents[1] / "stacks" / "constructs" / "images.json"
 IMAGES = {  # our name: the SDK's framework, version and the arguments it wants

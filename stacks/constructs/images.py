@@ -48,6 +48,8 @@ def _mapping_key(name: str) -> str:
 def _accounts_by_region() -> dict[str, dict[str, str]]:
     regions = sorted({region for row in TABLE.values() for region in row["accounts"]})
     return {
-        region: {_mapping_key(name): row["accounts"][region] for name, row in TABLE.items() if region in row["accounts"]}
+        region: {
+            _mapping_key(name): row["accounts"][region] for name, row in TABLE.items() if region in row["accounts"]
+        }
         for region in regions
     }

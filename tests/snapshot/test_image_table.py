@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from tests.image_table import IMAGES, TABLE, regions, retrieve
 
 

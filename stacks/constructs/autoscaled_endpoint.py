@@ -1,0 +1,145 @@
+"""An endpoint that keeps its size through updates, and scales."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from aws_cdk import CustomResource, Duration, Fn, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from autoscaling.policies import VariantScaling
+from config.settings import Variant
+from stacks.constructs.lambda_function import CustomResourceFunction
+from stacks.constructs.scaling_policies import ScalingPolicies
+from stacks.naming import Naming
+
+
+class AutoscaledEndpoint(Construct):
+    """Endpoint config, endpoint and scaling of the given variants.
+
+    The endpoint keeps its live instance counts when it is updated; weights follow the settings. When variants or their
+    instance types change it becomes a new endpoint, because AWS refuses that update under registered scaling; the new
+    one starts as large as the old one has grown.
+
+    Parameters
+    ----------
+    scaling : Mapping[str, VariantScaling]
+        Bounds and policies by variant name.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        naming: Naming,
+        model: sagemaker.CfnModel,
+        variants: tuple[Variant, ...],
+        scaling: Mapping[str, VariantScaling],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._naming = naming
+        self.name = naming.endpoint(variants)
+        fleet = self._fleet(variants, scaling)
+        self.config = sagemaker.CfnEndpointConfig(
+            self,
+            "Config",
+            production_variants=[
+                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                    variant_name=variant.name,
+                    model_name=model.attr_model_name,
+                    instance_type=variant.instance_type,
+                    initial_instance_count=Token.as_number(fleet.get_att(variant.name)),
+                    initial_variant_weight=variant.initial_weight,
+                )
+                for variant in variants
+            ],
+        )
+        self.endpoint = sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=self.name,
+            endpoint_config_name=self.config.attr_endpoint_config_name,
+            retain_all_variant_properties=True,
+            exclude_retained_variant_properties=[
+                sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DesiredWeight")
+            ],
+        )
+        for variant in variants:
+            ScalingPolicies(
+                self,
+                f"{variant.name}Scaling",
+                endpoint=self.endpoint,
+                endpoint_name=self.name,
+                variant_name=variant.name,
+                scaling=scaling[variant.name],
+            )
+        self.served_config = self._served_config()
+
+    def _fleet(self, variants: tuple[Variant, ...], scaling: Mapping[str, VariantScaling]) -> CustomResource:
+        """Return the resource that says how many instances a new endpoint starts with; a new one for each endpoint."""
+        stack = Stack.of(self)
+        parameter = self._naming.endpoint_name_parameter
+        function = CustomResourceFunction(
+            self,
+            "EndpointFleet",
+            source="endpoint_fleet",
+            description="Says how many instances a new endpoint starts with.",
+            environment={"ENDPOINT_NAME_PARAMETER": parameter},
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["ssm:GetParameter"],
+                resources=[stack.format_arn(service="ssm", resource="parameter", resource_name=parameter.lstrip("/"))],
+            )
+        )
+        function.add_to_role_policy(self._describe_statement())
+        bounds = {
+            variant.name: {
+                "initial_instance_count": max(variant.initial_instance_count, scaling[variant.name].min_capacity),
+                "max_capacity": scaling[variant.name].max_capacity,
+            }
+            for variant in variants
+        }
+        fleet = CustomResource(
+            self,
+            f"Fleet{self._naming.variants_hash(variants)}",
+            service_token=function.service_token,
+            resource_type="Custom::Fleet",
+            properties={"Variants": json.dumps(bounds, sort_keys=True)},
+            service_timeout=Duration.minutes(5),
+        )
+        fleet.node.add_dependency(function)
+        return fleet
+
+    def _served_config(self) -> CustomResource:
+        function = CustomResourceFunction(
+            self,
+            "EndpointCheck",
+            source="endpoint_check",
+            description="Fails the deploy when the endpoint serves another config than the deployed one.",
+        )
+        function.add_to_role_policy(self._describe_statement())
+        check = CustomResource(
+            self,
+            "ServedConfig",
+            service_token=function.service_token,
+            resource_type="Custom::ServedConfig",
+            properties={
+                "EndpointName": Fn.get_att(self.endpoint.logical_id, "EndpointName"),
+                "EndpointConfigName": self.config.attr_endpoint_config_name,
+            },
+            service_timeout=Duration.minutes(5),
+        )
+        check.node.add_dependency(function, self.endpoint)
+        return check
+
+    def _describe_statement(self) -> iam.PolicyStatement:
+        """Return what describing any endpoint of this environment takes: predecessors have other names."""
+        arn = Stack.of(self).format_arn(
+            service="sagemaker", resource="endpoint", resource_name=f"{self._naming.prefix}-*"
+        )
+        return iam.PolicyStatement(actions=["sagemaker:DescribeEndpoint"], resources=[arn])

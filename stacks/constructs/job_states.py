@@ -1,0 +1,197 @@
+"""SageMaker jobs as Step Functions tasks that wait for the job (`.sync`).
+
+The CDK has no task for Processing, and grants for `.sync` are incomplete in general: these states bring their own.
+Job names are made of the run's name and the attempt, because SageMaker refuses a name twice.
+
+References
+----------
+Step Functions developer guide, "Create and manage Amazon SageMaker AI jobs with Step Functions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from config.settings import JOB_START_SECONDS, Job, Training
+
+PROCESSING = "/opt/ml/processing"
+CODE_COMMAND = f"States.Array('python3', States.Format('{PROCESSING}/input/code/{{}}', $.run.code_file))"
+API_FAULTS = ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"]  # throttling and the like
+
+
+def job_name(step: str) -> dict[str, str]:
+    """Return the expression that names a job: unique for every attempt, at most 63 characters."""
+    return {"name.$": f"States.Format('{{}}-{step}-{{}}-{{}}', $.job.name, $.job.attempt, $$.State.RetryCount)"}
+
+
+def job_state(
+    scope: Construct,
+    construct_id: str,
+    *,
+    action: str,
+    parameters: Mapping[str, Any],
+    max_runtime_seconds: int,
+    result_path: str,
+    result_selector: Mapping[str, Any] | None = None,
+) -> sfn.CustomState:
+    """Return a task that runs one job to its end, retries what is transient in the API and is bounded in time."""
+    partition = Stack.of(scope).partition
+    return sfn.CustomState(
+        scope,
+        construct_id,
+        state_json={
+            "Type": "Task",
+            "Resource": f"arn:{partition}:states:::sagemaker:{action}.sync",
+            "Parameters": parameters,
+            "TimeoutSeconds": max_runtime_seconds + JOB_START_SECONDS,
+            "ResultPath": result_path,
+            **({"ResultSelector": result_selector} if result_selector else {}),
+            "Retry": [
+                {
+                    "ErrorEquals": API_FAULTS,
+                    "IntervalSeconds": 5,
+                    "BackoffRate": 2,
+                    "MaxAttempts": 2,
+                    "JitterStrategy": "FULL",
+                }
+            ],
+        },
+    )
+
+
+def processing_parameters(
+    step: str,
+    *,
+    job: Job,
+    image_uri: str,
+    role_arn: str,
+    arguments: list[str],
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return CreateProcessingJob's parameters.
+
+    Parameters
+    ----------
+    step : str
+        Short name of the job.
+    arguments : list[str]
+        Arguments of the code: the command and its options.
+    inputs : Mapping[str, str]
+        Folder below /opt/ml/processing/input: the expression of its S3 URI.
+    outputs : Mapping[str, str]
+        Folder below /opt/ml/processing/output: what follows the run's prefix in S3.
+    """
+    return {
+        "ProcessingJobName.$": job_name(step)["name.$"],
+        "RoleArn": role_arn,
+        "AppSpecification": {
+            "ImageUri": image_uri,
+            "ContainerEntrypoint.$": CODE_COMMAND,
+            "ContainerArguments": arguments,
+        },
+        "ProcessingInputs": [_input("code", "$.run.code_uri"), *(_input(*item) for item in inputs.items())],
+        "ProcessingOutputConfig": {"Outputs": [_output(*item) for item in outputs.items()]},
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceCount": 1,
+                "InstanceType": job.instance_type,
+                "VolumeSizeInGB": job.volume_size_gb,
+            }
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime_seconds},
+    }
+
+
+def _input(name: str, uri: str) -> dict[str, Any]:
+    return {
+        "InputName": name,
+        "S3Input": {
+            "S3Uri.$": uri,
+            "LocalPath": f"{PROCESSING}/input/{name}",
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+        },
+    }
+
+
+def _output(name: str, below: str) -> dict[str, Any]:
+    return {
+        "OutputName": name,
+        "S3Output": {
+            "S3Uri.$": f"States.Format('{{}}/{below}', $.job.output)",
+            "LocalPath": f"{PROCESSING}/output/{name}",
+            "S3UploadMode": "EndOfJob",
+        },
+    }
+
+
+def training_parameters(training: Training, *, image_uri: str, role_arn: str) -> dict[str, Any]:
+    """Return CreateTrainingJob's parameters for the channels that preprocessing wrote."""
+    return {
+        "TrainingJobName.$": job_name("train")["name.$"],
+        "RoleArn": role_arn,
+        "AlgorithmSpecification": {"TrainingImage": image_uri, "TrainingInputMode": "File"},
+        "HyperParameters.$": "$.run.hyperparameters",
+        "InputDataConfig": [_channel(name) for name in ("train", "validation")],
+        "OutputDataConfig": {"S3OutputPath.$": "States.Format('{}/train', $.job.output)"},
+        "ResourceConfig": {
+            "InstanceCount": 1,
+            "InstanceType": training.instance_type,
+            "VolumeSizeInGB": training.volume_size_gb,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_seconds},
+    }
+
+
+def _channel(name: str) -> dict[str, Any]:
+    return {
+        "ChannelName": name,
+        "ContentType": "application/x-recordio-protobuf",
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri.$": f"States.Format('{{}}/data/{name}', $.job.output)",
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+    }
+
+
+def job_statements(scope: Construct, prefix: str, role: iam.IRole) -> list[iam.PolicyStatement]:
+    """Return what a state machine needs to run this environment's jobs and to wait for their end."""
+    stack = Stack.of(scope)
+
+    def arn(resource: str, name: str) -> str:
+        return stack.format_arn(service="sagemaker", resource=resource, resource_name=name)
+
+    rules = [f"StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in ("Processing", "Training")]
+    return [
+        iam.PolicyStatement(
+            actions=[f"sagemaker:{verb}ProcessingJob" for verb in ("Create", "Describe", "Stop")],
+            resources=[arn("processing-job", f"{prefix}-*")],
+        ),
+        iam.PolicyStatement(
+            actions=[f"sagemaker:{verb}TrainingJob" for verb in ("Create", "Describe", "Stop")],
+            resources=[arn("training-job", f"{prefix}-*")],
+        ),
+        iam.PolicyStatement(
+            actions=["sagemaker:AddTags"],
+            resources=[arn("processing-job", f"{prefix}-*"), arn("training-job", f"{prefix}-*")],
+        ),
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[role.role_arn],
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        iam.PolicyStatement(
+            actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+            resources=[stack.format_arn(service="events", resource="rule", resource_name=rule) for rule in rules],
+        ),
+    ]

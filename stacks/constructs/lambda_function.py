@@ -1,0 +1,96 @@
+"""A Lambda function of ours: one folder of lambda/, its log group and a role that may write there and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.constructs.staged_code import ROOT, staged
+
+SOURCES = ROOT / "lambda"
+RUNTIME = lambda_.Runtime.PYTHON_3_12
+
+
+class LambdaFunction(lambda_.Function):
+    """Python 3.12 on arm64, 256 MB, with its own log group and role.
+
+    Parameters
+    ----------
+    source : str
+        Folder below lambda/ that holds handler.py.
+    parts : Mapping[str, Path]
+        What else goes into the asset, and where: the schema, the answer to CloudFormation.
+    libraries : bool
+        Add the vendored libraries of requirements-lambda.txt.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        source: str,
+        description: str,
+        environment: Mapping[str, str] | None = None,
+        parts: Mapping[str, Path] | None = None,
+        libraries: bool = False,
+        timeout: Duration | None = None,
+    ) -> None:
+        role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group = logs.LogGroup(
+            scope,
+            f"{construct_id}Logs",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        log_group.grant_write(role)
+        with staged({".": SOURCES / source, **(parts or {})}, libraries=libraries) as folder:
+            super().__init__(
+                scope,
+                construct_id,
+                runtime=RUNTIME,
+                architecture=lambda_.Architecture.ARM_64,
+                handler="handler.handler",
+                code=lambda_.Code.from_asset(folder),
+                role=role,
+                log_group=log_group,
+                environment=dict(environment or {}),
+                memory_size=256,
+                timeout=timeout or Duration.seconds(30),
+                description=description,
+            )
+
+
+class CustomResourceFunction(LambdaFunction):
+    """A function that answers CloudFormation."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        source: str,
+        description: str,
+        environment: Mapping[str, str] | None = None,
+        timeout: Duration | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            source=source,
+            description=description,
+            environment=environment,
+            parts={"cloudformation_answer.py": SOURCES / "cloudformation_answer.py"},
+            timeout=timeout,
+        )
+
+    @property
+    def service_token(self) -> str:
+        """What a custom resource names to be answered by this function."""
+        return self.function_arn

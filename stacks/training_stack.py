@@ -1,0 +1,115 @@
+"""Training as a CloudFormation resource: a workflow, and a custom resource that runs it when the model must change.
+
+Two functions, because one would be a circular dependency: `training_start` starts the workflow, whose last step,
+`training_answer`, answers CloudFormation.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk.aws_s3_assets import Asset
+from constructs import Construct
+
+from config.settings import CLOUDFORMATION_WAIT_SECONDS, Dataset, Training
+from stacks.constructs.dataset import DatasetFile
+from stacks.constructs.images import Images
+from stacks.constructs.job_role import JobRole
+from stacks.constructs.lambda_function import CustomResourceFunction
+from stacks.constructs.staged_code import ROOT, staged
+from stacks.constructs.training_run import describe_run
+from stacks.constructs.training_workflow import TrainingWorkflow
+from stacks.naming import Naming
+
+
+class TrainingStack(Stack):
+    """Jobs, workflow and the trained model of one environment.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that the dataset's local paths are relative to.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        naming: Naming,
+        dataset: Dataset,
+        training: Training,
+        bucket: s3.IBucket,
+        root: Path,
+        **stack: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, **stack)
+        images = Images(self, "Images")
+        train = DatasetFile(self, "Train", location=dataset.train, root=root)
+        test = DatasetFile(self, "Test", location=dataset.test, root=root)
+        code = self._code()
+        repositories = [images.repository_arn("scikit-learn"), images.repository_arn("linear-learner")]
+        job_role = JobRole(self, "JobRole", bucket=bucket, repository_arns=repositories)
+        for readable in (train, test, code):
+            readable.grant_read(job_role)
+        self.workflow = TrainingWorkflow(
+            self,
+            "Workflow",
+            prefix=naming.prefix,
+            training=training,
+            images=images,
+            bucket=bucket,
+            job_role=job_role,
+            answer=self._answer_function(),
+            approved_parameter=naming.approved_model_parameter,
+        )
+        self.run = describe_run(training, train=train, test=test, code=code)
+        if training.on_deploy:
+            self._train_on_deploy(training, permissions=job_role)
+
+    def _code(self) -> Asset:
+        parts = {
+            "__main__.py": ROOT / "training" / "__main__.py",
+            "training": ROOT / "training",
+            "serving/__init__.py": ROOT / "serving" / "__init__.py",
+            "serving/artifact.py": ROOT / "serving" / "artifact.py",
+        }
+        with staged(parts) as folder:
+            return Asset(self, "Code", path=folder)
+
+    def _answer_function(self) -> CustomResourceFunction:
+        return CustomResourceFunction(
+            self,
+            "TrainingAnswer",
+            source="training_answer",
+            description="Answers CloudFormation at the end of a training run.",
+        )
+
+    def _train_on_deploy(self, training: Training, *, permissions: Construct) -> None:
+        machine = self.workflow.state_machine
+        start = CustomResourceFunction(
+            self,
+            "TrainingStart",
+            source="training_start",
+            description="Starts a training run for CloudFormation.",
+            environment={"STATE_MACHINE_ARN": machine.state_machine_arn},
+        )
+        machine.grant_start_execution(start)
+        start.add_to_role_policy(
+            iam.PolicyStatement(actions=["states:ListExecutions"], resources=[machine.state_machine_arn])
+        )
+        gate = training.gate.model_dump(exclude_none=True)
+        model = CustomResource(
+            self,
+            "TrainedModel",
+            service_token=start.service_token,
+            resource_type="Custom::TrainedModel",
+            properties={"Run": self.to_json_string(self.run), "Gate": json.dumps(gate, sort_keys=True)},
+            service_timeout=Duration.seconds(CLOUDFORMATION_WAIT_SECONDS),
+        )
+        model.node.add_dependency(start, self.workflow, permissions)

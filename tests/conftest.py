@@ -1,0 +1,46 @@
+"""What several rooms of tests share."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("SAGESCALE_SHARED", ROOT.parent / "shared"))
+ENVIRONMENTS = ("dev", "prod", "sandbox")
+STACKS = ("storage", "training", "serving")
+
+os.environ.setdefault("JSII_NODE", str(Path(sys.executable).with_name("node")))  # the pinned one, not the machine's
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cloud assembly of every environment, synthesized once, on data files of a few bytes."""
+    import aws_cdk as cdk
+
+    from config.loading import load
+    from stacks.stage import add_stacks
+
+    root = tmp_path_factory.mktemp("project")
+    (root / "data").mkdir()
+    for name in ("kddcup.data_10_percent.gz", "corrected.gz"):
+        (root / "data" / name).write_bytes(b"a stand-in: synth only hashes it")
+    app = cdk.App(outdir=str(root / "cdk.out"), context=json.loads((ROOT / "cdk.json").read_text())["context"])
+    for env in ENVIRONMENTS:
+        add_stacks(app, env=env, settings=load(env), root=root)
+    app.synth()
+    return root / "cdk.out"
+
+
+@pytest.fixture(scope="session")
+def templates(assembly: Path) -> dict[str, dict[str, Any]]:
+    """Every template by the name of its stack."""
+    return {
+        path.name.removesuffix(".template.json"): json.loads(path.read_text())
+        for path in sorted(assembly.glob("*.template.json"))
+    }
