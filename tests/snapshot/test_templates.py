@@ -38,5 +38,6 @@ def test_stateful_resources_keep_their_logical_ids(env: str, thing: str, templat
 
 def test_templates_have_no_finding_of_cfn_lint(assembly: Path) -> None:
     linter = Path(sys.executable).with_name("cfn-lint")
-    checked = subprocess.run([linter, *assembly.glob("*.template.json")], cwd=ROOT, capture_output=True, text=True)
+    command = [linter, *assembly.glob("*.template.json")]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, "")
