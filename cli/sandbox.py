@@ -1,0 +1,75 @@
+"""`sagescale sandbox`: the embedded AWS, up and down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sandbox import launch
+from sandbox.runtime import Runtime
+
+app = typer.Typer(help="An embedded AWS on this machine: no account, no network, nothing left behind.")
+
+Directory = Annotated[Path, typer.Option(help="State, logs, and the files of jobs and instances.")]
+_messages = Console(stderr=True)
+
+
+@app.command()
+def up(
+    directory: Directory = launch.DIRECTORY,
+    port: Annotated[int | None, typer.Option(help="Port of the AWS APIs; a free one by default.")] = None,
+) -> None:
+    """Start the sandbox and bootstrap it, so that `cdk deploy` works next."""
+    try:
+        with _messages.status("Starting the sandbox"):
+            runtime = launch.start(directory, port=port)
+        with _messages.status("Bootstrapping it with the CDK CLI"):
+            launch.bootstrap(runtime)
+    except launch.SandboxError as error:
+        _messages.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from error
+    _messages.print(f"The sandbox answers at {runtime.endpoint_url}; logs are in {runtime.directory / 'logs'}.")
+    _messages.print('Next: eval "$(sagescale sandbox env)"', highlight=False)
+
+
+@app.command()
+def down(directory: Directory = launch.DIRECTORY) -> None:
+    """Stop the sandbox with everything that runs in it; what was deployed into it is gone."""
+    stopped = launch.stop(directory)
+    _messages.print("The sandbox is down." if stopped else "The sandbox was not running.")
+
+
+@app.command()
+def status(directory: Directory = launch.DIRECTORY) -> None:
+    """Show the stacks of the sandbox, and the resources that are recorded only."""
+    found = launch.status(_running(directory))
+    console = Console()
+    console.print(f"{found['endpoint_url']} (data plane {found['dataplane_url']}), process {found['pid']}")
+    stacks = Table("Stack", "Status", "Resources")
+    for stack in found["stacks"]:
+        stacks.add_row(stack["name"], stack["status"], str(stack["resources"]))
+    console.print(stacks)
+    if found["recorded_only"]:
+        recorded = Table("Stack", "Recorded only", "Type", "What does not happen")
+        for resource in found["recorded_only"]:
+            recorded.add_row(resource["stack"], resource["logical_id"], resource["type"], resource["why"])
+        console.print(recorded)
+
+
+@app.command()
+def env(directory: Directory = launch.DIRECTORY) -> None:
+    """Print the variables for `eval "$(sagescale sandbox env)"`; then cdk, aws and boto3 talk to the sandbox."""
+    for name, value in _running(directory).environment().items():
+        typer.echo(f"export {name}={value}")
+
+
+def _running(directory: Path) -> Runtime:
+    runtime = launch.running(directory)
+    if runtime is None:
+        _messages.print("[red]The sandbox is not running: start it with `sagescale sandbox up`.")
+        raise typer.Exit(1)
+    return runtime

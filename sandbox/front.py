@@ -1,0 +1,109 @@
+"""The front: one WSGI application for every AWS API, the sandbox's own paths, and what is forwarded to the data plane.
+
+moto raises where it has no implementation. The CDK CLI and the SDKs retry a status 500 for a minute and more, so
+whatever escapes a service is answered with status 400 and its reason, in the protocol of the request.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from sandbox.cloudformation import custom_resources
+from sandbox.runtime import Runtime
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+_FORWARDED = re.compile(r"/endpoints/[^/]+/invocations|/restapis/[^/]+/[^/]+/_user_request_(/.*)?")
+_CFN_RESPONSE = re.compile(r"/_sandbox/cfn-response/(?P<token>[0-9a-f-]+)")
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
+FORWARD_TIMEOUT_SECONDS = 65.0  # InvokeEndpoint answers within 60 s
+_log = logging.getLogger(__name__)
+
+
+class Front:
+    """The WSGI application.
+
+    Parameters
+    ----------
+    runtime : Runtime
+        Knows the data plane.
+    status : Callable
+        What ``/_sandbox/status`` answers.
+    """
+
+    def __init__(self, runtime: Runtime, status: Callable[[], Mapping[str, Any]]) -> None:
+        self._runtime = runtime
+        self._status = status
+        self._services = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ["PATH_INFO"]
+        if match := _CFN_RESPONSE.fullmatch(path):
+            known = custom_resources.answer(match["token"], _body(environ))
+            return _answer(start_response, "200 OK" if known else "404 Not Found", {})
+        if path == "/_sandbox/status":
+            return _answer(start_response, "200 OK", self._status())
+        if _FORWARDED.fullmatch(path):
+            return self._forward(environ, start_response)
+        try:
+            answer: Iterable[bytes] = self._services(environ, start_response)
+        except Exception as error:
+            return _refuse(environ, start_response, error)
+        return answer
+
+    def _forward(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        target = environ["PATH_INFO"] + (f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else "")
+        headers = {
+            name.removeprefix("HTTP_").replace("_", "-"): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_") or name == "CONTENT_TYPE"
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", self._runtime.dataplane_port, FORWARD_TIMEOUT_SECONDS)
+        try:
+            kept = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+            connection.request(environ["REQUEST_METHOD"], target, _body(environ), kept)
+            answer = connection.getresponse()
+            body = answer.read()
+        except OSError as error:
+            return _refuse(environ, start_response, error)
+        finally:
+            connection.close()
+        answered = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP]
+        start_response(f"{answer.status} {answer.reason}", [*answered, ("Content-Length", str(len(body)))])
+        return [body]
+
+
+def _body(environ: Environ) -> bytes:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read(length)
+    return body
+
+
+def _answer(start_response: StartResponse, status: str, document: Mapping[str, Any]) -> Iterable[bytes]:
+    body = json.dumps(document, default=str).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _refuse(environ: Environ, start_response: StartResponse, error: Exception) -> Iterable[bytes]:
+    code = "NotImplemented" if isinstance(error, NotImplementedError) else "SandboxFailure"
+    message = f"The sandbox cannot answer this: {error}" if str(error) else f"The sandbox failed: {error!r}"
+    _log.error("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], exc_info=error)
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        error_element = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+        body, content_type = f"<ErrorResponse>{error_element}</ErrorResponse>".encode(), "text/xml"
+    else:
+        body, content_type = json.dumps({"__type": code, "message": message}).encode(), "application/x-amz-json-1.1"
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("x-amzn-ErrorType", code)]
+    start_response("400 Bad Request", headers)
+    return [body]

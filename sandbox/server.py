@@ -1,0 +1,107 @@
+"""The sandbox's one process: installs the rooms, starts the data plane, serves every AWS API on one loopback port.
+
+Run by `sandbox.launch`; it ends with SIGTERM, and with the process that owns it, if it has an owner.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import make_server
+
+from sandbox.front import Front
+from sandbox.processes import Process, spawn, terminate
+from sandbox.runtime import Runtime
+from sandbox.status import describe
+
+ROOMS = ("seams", "cloudformation", "sagemaker", "functions", "workflows", "restapis")
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.server", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True, help="state, logs, files of jobs and instances")
+    parser.add_argument("--port", type=int, required=True, help="loopback port of the AWS APIs")
+    parser.add_argument("--dataplane-port", type=int, required=True, help="loopback port of the data plane")
+    parser.add_argument("--owner-pid", type=int, help="process whose end ends the sandbox too")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for noisy in ("botocore", "werkzeug"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    os.environ["MOTO_PORT"] = str(arguments.port)  # where moto's Step Functions call other services
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # roles may attach AWS's own policies
+    runtime = Runtime(
+        directory=arguments.directory.resolve(), port=arguments.port, dataplane_port=arguments.dataplane_port
+    )
+    serve(runtime, arguments.owner_pid)
+
+
+def serve(runtime: Runtime, owner_pid: int | None) -> None:
+    """Install the rooms, listen, and clean up in the end."""
+    rooms = [
+        importlib.import_module(f"sandbox.{name}") for name in ROOMS if importlib.util.find_spec(f"sandbox.{name}")
+    ]
+    for room in rooms:
+        room.install(runtime)
+    front = Front(runtime, lambda: describe(runtime))
+    server = make_server("127.0.0.1", runtime.port, front, threaded=True, request_handler=_RequestHandler)
+    dataplane = _start_dataplane(runtime)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _stop(server))
+    if owner_pid:
+        threading.Thread(target=_end_with, args=(owner_pid, server), daemon=True).start()
+    server.serve_forever()
+    _shut_down(rooms, dataplane)
+
+
+class _RequestHandler(MotoRequestHandler):
+    """Keeps connections open: a deployment makes thousands of calls."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: Any) -> None:
+        """Log nothing: every poll would be a line."""
+
+
+def _start_dataplane(runtime: Runtime) -> Process:
+    arguments = ["--port", str(runtime.dataplane_port), "--front", runtime.endpoint_url]
+    return spawn(
+        [sys.executable, "-m", "sandbox.dataplane", *arguments],
+        env=runtime.environment(),
+        log=runtime.directory / "logs" / "dataplane.log",
+    )
+
+
+def _stop(server: Any) -> None:
+    threading.Thread(target=server.shutdown, daemon=True).start()  # it waits for the loop this signal interrupted
+
+
+def _end_with(owner_pid: int, server: Any) -> None:
+    try:
+        owner = os.pidfd_open(owner_pid)
+        select.select([owner], [], [])
+    except ProcessLookupError:
+        pass  # the owner ended already
+    server.shutdown()
+
+
+def _shut_down(rooms: list[ModuleType], dataplane: Process) -> None:
+    for room in reversed(rooms):
+        if hasattr(room, "shutdown"):
+            room.shutdown()
+    terminate(dataplane, grace_seconds=2.0)
+
+
+if __name__ == "__main__":
+    main()
