@@ -13,7 +13,7 @@ import uvloop
 
 from serving.application import Application
 from serving.artifact import ArtifactError
-from serving.http_server import ModelServer
+from serving.http_server import HttpServer
 from serving.predictors import load_predictor
 
 # SageMaker sends SIGKILL 30 s after SIGTERM.
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         predictor = load_predictor(options.model_dir)
     except ArtifactError as error:
         return _fail(f"no model to serve: {error}")
-    server = ModelServer(Application(predictor))
+    server = HttpServer(Application(predictor))
     try:
         uvloop.run(_serve(server, options.host, options.port))
     except OSError as error:
@@ -53,7 +53,7 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def _serve(server: ModelServer, host: str, port: int) -> None:
+async def _serve(server: HttpServer, host: str, port: int) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)

@@ -7,45 +7,29 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
-
-import orjson
+from typing import Final
 
 from serving.errors import RequestError
+from serving.http_answer import Answer, refuse
 from serving.http_head import RequestHead
-from serving.negotiation import JSON, Readers, choose_writer
+from serving.http_server import Handler
+from serving.negotiation import Readers, choose_writer
 from serving.predictors import Predictor
 
 MAX_BODY_BYTES: Final = 6_291_456  # InvokeEndpoint's limit for a payload
 
 
-class Answer(NamedTuple):
-    """A response without its framing; `headers` are further header lines, each ending in CRLF."""
-
-    status: int
-    content_type: str
-    body: bytes
-    headers: bytes = b""
-
-
-Handler = Callable[[bytes], Answer]
-
-
-def refuse(status: int, message: str, headers: bytes = b"") -> Answer:
-    """Return the answer to a request that is not served: ``{"message": ...}``."""
-    return Answer(status, JSON, orjson.dumps({"message": message}), headers)
-
-
 class Application:
-    """Chooses a handler by a request's head alone, so that equal heads can share one."""
+    """Serves `predictor`."""
+
+    max_body_bytes = MAX_BODY_BYTES
 
     def __init__(self, predictor: Predictor) -> None:
         self._predict = predictor.predict
         self._readers = Readers(predictor.n_features)
 
     def handler(self, head: RequestHead) -> Handler:
-        """Return what answers requests with this head; it takes the body and may raise RequestError."""
+        """Return what answers requests with this head."""
         if head.path == "/invocations":
             return self._invocations(head) if head.method == "POST" else _not_allowed(head, "POST")
         if head.path == "/ping":
@@ -58,8 +42,8 @@ class Application:
             media_type, write = choose_writer(head.headers.get("accept", ""))
         except RequestError as error:
             return _always(refuse(error.status, str(error)))
-        predict = self._predict
-        return lambda body: Answer(200, media_type, write(predict(read(body))))
+        predict, content_type = self._predict, media_type.encode()
+        return lambda body: Answer(200, content_type, write(predict(read(body))))
 
 
 def _always(answer: Answer) -> Handler:
@@ -71,4 +55,4 @@ def _not_allowed(head: RequestHead, allowed: str) -> Handler:
     return _always(refuse(405, message, b"Allow: " + allowed.encode() + b"\r\n"))
 
 
-_ping = _always(Answer(200, JSON, b""))
+_ping = _always(Answer(200, b"application/json", b""))

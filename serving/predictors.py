@@ -40,7 +40,6 @@ class LinearPredictor:
         self._logistic = model.output == "LogisticRegressionOutput"
         self._labelled = model.predictor_type != "regressor"
 
-    @np.errstate(over="ignore", invalid="ignore")  # the sums are checked
     def predict(self, rows: Floats) -> list[dict[str, Any]]:
         """Return one prediction a row.
 

@@ -11,7 +11,7 @@ import uvloop
 
 from serving.application import Application
 from serving.artifact import LinearModel
-from serving.http_server import ModelServer
+from serving.http_server import HttpServer
 from serving.predictors import LinearPredictor
 
 
@@ -27,11 +27,11 @@ def binary_model():
 
 
 class RunningServer:
-    """A ModelServer in its own thread and event loop."""
+    """A HttpServer in its own thread and event loop."""
 
     def __init__(self, application):
         self.loop = uvloop.new_event_loop()
-        self.server = ModelServer(application)
+        self.server = HttpServer(application)
         self.port = self.loop.run_until_complete(self.server.listen("127.0.0.1", 0))
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()

@@ -46,6 +46,7 @@ def test_predictions_are_the_models_scores_and_labels(model, rows):
         assert [each["predicted_label"] for each in predictions] == model.labels(scores).tolist()
 
 
+@pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning")
 @pytest.mark.parametrize("n_rows", [1, 2])
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.predictor_type}-{model.loss_type}")
 def test_sum_that_overflows_is_refused_with_its_row(model, n_rows):

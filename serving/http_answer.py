@@ -1,0 +1,36 @@
+"""Responses: what a handler gives back, and its bytes on the wire."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+import orjson
+
+_STATUS_LINES = {int(each): f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus}
+
+
+class Answer(NamedTuple):
+    """A response without its framing; `headers` are further header lines, each ending in CRLF."""
+
+    status: int
+    content_type: bytes
+    body: bytes
+    headers: bytes = b""
+
+    def framed(self, connection: bytes = b"", *, with_body: bool = True) -> bytes:
+        """Return the response's bytes; `connection` is a Connection header line or nothing."""
+        status, content_type, body, headers = self
+        return b"%bContent-Type: %b\r\nContent-Length: %d\r\n%b%b\r\n%b" % (
+            _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status,
+            content_type,
+            len(body),
+            headers,
+            connection,
+            body if with_body else b"",
+        )
+
+
+def refuse(status: int, message: str, headers: bytes = b"") -> Answer:
+    """Return the answer to a request that is not served: ``{"message": ...}``."""
+    return Answer(status, b"application/json", orjson.dumps({"message": message}), headers)
