@@ -9,6 +9,8 @@ UV_VERSION := 0.13.9
 CDK := node_modules/.bin/cdk
 INSTALLED := build/.installed
 STACKS := --all -c env=$(ENV)
+# for ENV=sandbox the CDK CLI is pointed at the sandbox that runs here
+AIMED := $(if $(filter sandbox,$(ENV)),eval "$$(sagescale sandbox env)" && )
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock images data demo test verify lint format synth diff bootstrap deploy destroy sandbox clean
@@ -65,16 +67,16 @@ synth: install ## write the templates of ENV to cdk.out
 	@$(CDK) synth --quiet $(STACKS)
 
 diff: install ## what a deploy of ENV would change
-	@$(CDK) diff $(STACKS)
+	@$(AIMED)$(CDK) diff $(STACKS)
 
 bootstrap: install ## prepare the account and region of ENV for the CDK, once
-	@$(CDK) bootstrap -c env=$(ENV)
+	@$(AIMED)$(CDK) bootstrap -c env=$(ENV)
 
 deploy: install ## deploy ENV to AWS: from nothing to a served model
-	@$(CDK) deploy $(STACKS) --require-approval never
+	@$(AIMED)$(CDK) deploy $(STACKS) --require-approval never
 
 destroy: install ## remove ENV from AWS
-	@$(CDK) destroy $(STACKS) --force
+	@$(AIMED)$(CDK) destroy $(STACKS) --force
 
 sandbox: install ## start the embedded AWS and say how to talk to it
 	@sagescale sandbox up

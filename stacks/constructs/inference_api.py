@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -133,6 +133,7 @@ class InferenceApi(Construct):
             api_stages=[apigateway.UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)],
         )
         plan.add_api_key(key)
+        CfnOutput(Stack.of(self), "ApiKeyId", value=key.key_id, description="The key's value: apigateway get-api-key")
 
 
 def _response(status: str, pattern: str | None) -> apigateway.IntegrationResponse:

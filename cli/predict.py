@@ -1,0 +1,53 @@
+"""`sagescale predict`: send records to the deployed API."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import urllib3
+
+from cli.deployment import Deployment, NotDeployedError
+
+_pool = urllib3.PoolManager(retries=False)
+
+
+class RefusedError(Exception):
+    """The API did not answer with predictions."""
+
+
+def ask(deployment: Deployment, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the predictions for domain records, in their order.
+
+    Raises
+    ------
+    RefusedError
+        The API answered with another status than 200; the message holds its reason.
+    """
+    url = deployment.api_url("/predictions")
+    body = json.dumps({"records": list(records)}).encode()
+    headers = deployment.api_headers(url, body, "application/json")
+    answer = _pool.request("POST", url, body=body, headers=dict(headers), timeout=60.0)
+    if answer.status != 200:
+        raise RefusedError(f"the API answered {answer.status}: {answer.data.decode(errors='replace')}")
+    predictions: list[dict[str, Any]] = json.loads(answer.data)["predictions"]
+    return predictions
+
+
+def predict(
+    file: Annotated[Path | None, typer.Argument(help="JSON: one record or a list of them; by default stdin.")] = None,
+    env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev",
+) -> None:
+    """Send records to the deployed API and print its predictions as JSON."""
+    try:
+        text = file.read_text(encoding="utf-8") if file else sys.stdin.read()
+        content = json.loads(text)
+        records = content if isinstance(content, list) else [content]
+        typer.echo(json.dumps(ask(Deployment.find(env), records), indent=2))
+    except (NotDeployedError, RefusedError, OSError, ValueError) as error:
+        typer.echo(f"sagescale predict: {error}", err=True)
+        raise typer.Exit(1) from error
