@@ -28,7 +28,7 @@ def demo(
         "build/demo"
     ),
 ) -> None:
-    """Start a sandbox, deploy every stack with the CDK CLI, train on KDD99, serve, call the API, and tell what happened."""
+    """Deploy every stack into a sandbox with the CDK CLI, train on KDD99, serve, call, and tell what happened."""
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     begin = time.monotonic()

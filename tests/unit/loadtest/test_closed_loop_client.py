@@ -36,7 +36,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 def test_burst_counts_answers_by_status(server: ThreadingHTTPServer) -> None:
     url = f"http://127.0.0.1:{server.server_port}/x"
     burst = drive(url, [b"good", b"bad"], content_type="text/csv", connections=2, seconds=0.3)
-    assert burst.statuses[200] > 10
+    assert burst.statuses[200] >= 3
     assert abs(burst.statuses[200] - burst.failed) <= 4  # the users alternate
     assert 0 < burst.percentile_ms(50) <= burst.percentile_ms(99) < 300
     assert burst.requests_per_second == pytest.approx(burst.statuses[200] / burst.seconds)
