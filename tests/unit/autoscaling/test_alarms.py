@@ -7,7 +7,7 @@ import pytest
 from autoscaling.alarms import Alarm, AlarmState, Reading, alarms_of, evaluate
 from autoscaling.policies import StepScalingPolicy, TargetTrackingPolicy, VariantScaling
 
-X, I, M = 1.0, 0.0, None  # breaching (X), within (I), missing (M)
+X, W, M = 1.0, 0.0, None  # breaching, within, missing
 
 
 def step_alarm(**changes: Any) -> Alarm:
@@ -25,17 +25,17 @@ def read(alarm: Alarm, values: list[float | None], current: AlarmState = AlarmSt
 # not_breaching; KEEP is the page's "Retain current state".
 OK, ALARM, NO_DATA, KEEP = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA, "keep"
 THREE_OF_THREE = [
-    ([I, M, X, M, X], (OK, OK, OK, OK)),
-    ([M, M, M, M, I], (OK, OK, OK, OK)),
+    ([W, M, X, M, X], (OK, OK, OK, OK)),
+    ([M, M, M, M, W], (OK, OK, OK, OK)),
     ([M, M, M, M, M], (NO_DATA, KEEP, ALARM, OK)),
-    ([I, X, X, M, X], (ALARM, ALARM, ALARM, ALARM)),
+    ([W, X, X, M, X], (ALARM, ALARM, ALARM, ALARM)),
     ([M, M, X, M, M], (ALARM, KEEP, ALARM, OK)),
 ]
 TWO_OF_THREE = [
-    ([I, M, X, M, X], (ALARM, ALARM, ALARM, ALARM)),
-    ([I, I, X, I, X], (ALARM, ALARM, ALARM, ALARM)),
-    ([I, M, X, M, M], (OK, OK, ALARM, OK)),
-    ([M, M, M, M, I], (OK, OK, ALARM, OK)),
+    ([W, M, X, M, X], (ALARM, ALARM, ALARM, ALARM)),
+    ([W, W, X, W, X], (ALARM, ALARM, ALARM, ALARM)),
+    ([W, M, X, M, M], (OK, OK, ALARM, OK)),
+    ([M, M, M, M, W], (OK, OK, ALARM, OK)),
     ([M, M, M, X, M], (ALARM, KEEP, ALARM, OK)),
 ]
 TREATMENTS = ("missing", "ignore", "breaching", "not_breaching")
@@ -83,7 +83,7 @@ def test_action_follows_one_evaluation_after_the_alarm_when_delayed() -> None:
 
 def test_datapoint_start_is_that_of_the_last_real_value_when_the_newest_are_missing() -> None:
     alarm = step_alarm(evaluation_periods=2, datapoints_to_alarm=1)
-    reading = read(alarm, [I, X, M, M])
+    reading = read(alarm, [W, X, M, M])
     assert (reading.firing, reading.value, reading.datapoint_start) == (True, 0.5, 420.0)
 
 

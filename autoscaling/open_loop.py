@@ -1,0 +1,108 @@
+"""Service level of an open loop: a fluid backlog over the steady state of M/M/c.
+
+The backlog carries overload from tick to tick; on top of it every tick has the steady state of its rate. The larger of
+the two counts. Assumed: new instances share the backlog at once (in SageMaker it stays where it is, so a scale-out
+helps a little later than shown); requests that time out cost no service.
+"""
+
+import numpy as np
+
+from autoscaling.capacity import InstanceCapacity, Slo
+from autoscaling.latency import MAX_UTILISATION, Floats, quantile_at, service_quantile, tail_at
+from autoscaling.service_level import ServiceLevel, by_station, slack_in_services
+
+
+def open_service_level(
+    arrivals: Floats, in_service: Floats, tick_seconds: float, capacity: InstanceCapacity, slo: Slo
+) -> ServiceLevel:
+    """Service level of every tick.
+
+    Parameters
+    ----------
+    arrivals : ndarray of shape (n_ticks,), requests / tick
+        That reach the endpoint.
+    in_service : ndarray of shape (n_ticks,)
+        Instances, at least 1.
+    tick_seconds
+        Length of a tick.
+    capacity, slo
+        Of one instance, and of a minute.
+
+    Returns
+    -------
+    ServiceLevel
+        Requests are conserved: what arrives is served, lost or still waiting.
+    """
+    rate = in_service * capacity.max_rps  # requests / s
+    utilisation = arrivals / (rate * tick_seconds)
+    excess = arrivals - rate * tick_seconds
+    limit = in_service * queue_limit(capacity)
+    before, after, lost = backlog(excess, limit)
+    slack = slack_in_services(capacity, slo)
+    allowed = rate * max(slack - 1, 0.0) * capacity.service_seconds  # waiting requests whose last one is not late
+    steady = by_station(lambda servers, load: tail_at(servers, load, slack), utilisation, in_service, capacity)
+    bad = np.maximum(steady, _share_beyond(allowed, before, excess, limit)) * arrivals
+
+    def quantile_ms(share: float) -> Floats:
+        table = by_station(lambda servers, load: quantile_at(servers, load, share), utilisation, in_service, capacity)
+        served_by = service_quantile(share) * capacity.service_seconds
+        settled = np.minimum(table * capacity.service_seconds, limit / rate + served_by)
+        waiting = np.clip(before + excess * np.where(excess > 0, share, 1 - share), 0.0, limit)
+        fluid = np.where(before + after > 0, waiting / rate + served_by, 0.0)
+        return 1000 * (capacity.outside_seconds + np.maximum(settled, fluid))
+
+    times_out = capacity.timeout_seconds * capacity.max_rps < capacity.queue_limit
+    return ServiceLevel(
+        requests=arrivals,
+        utilisation=np.minimum((arrivals + before) / (rate * tick_seconds), 1.0),
+        p50_ms=quantile_ms(0.5),
+        p95_ms=quantile_ms(0.95),
+        rejected=np.zeros_like(lost) if times_out else lost,
+        timed_out=lost if times_out else np.zeros_like(lost),
+        late=np.maximum(bad - lost, 0.0),  # whoever is lost came while the queue was longest: counted once
+        saturated=(utilisation > MAX_UTILISATION) | (before > 0) | (after > 0),
+    )
+
+
+def queue_limit(capacity: InstanceCapacity) -> float:
+    """Longest queue of one instance: beyond it a request is rejected or times out."""
+    return min(float(capacity.queue_limit), capacity.timeout_seconds * capacity.max_rps)
+
+
+def backlog(excess: Floats, limit: Floats) -> tuple[Floats, Floats, Floats]:
+    """Follow the waiting requests through the ticks.
+
+    Parameters
+    ----------
+    excess : ndarray of shape (n_ticks,), requests / tick
+        Arrivals less what can be served.
+    limit : ndarray of shape (n_ticks,), requests
+        Longest queue.
+
+    Returns
+    -------
+    tuple of three ndarrays of shape (n_ticks,), requests
+        Waiting before and after each tick, and lost in it because the queue was full.
+    """
+    before, after, lost = np.zeros_like(excess), np.zeros_like(excess), np.zeros_like(excess)
+    for start in np.flatnonzero(excess > 0).tolist():
+        tick, waiting = start, 0.0
+        if before[start] > 0:  # reached from an earlier tick
+            continue
+        while tick < excess.size and (waiting > 0 or excess[tick] > 0):
+            before[tick] = waiting
+            waiting = max(waiting + float(excess[tick]), 0.0)
+            lost[tick] = max(waiting - float(limit[tick]), 0.0)
+            waiting = min(waiting, float(limit[tick]))
+            after[tick] = waiting
+            tick += 1
+    return before, after, lost
+
+
+def _share_beyond(allowed: Floats, before: Floats, excess: Floats, limit: Floats) -> Floats:
+    """Share of each tick in which more wait than allowed; the backlog changes linearly within a tick."""
+    growing = 1 - (allowed - before) / np.where(excess > 0, excess, 1.0)
+    draining = (before - allowed) / np.where(excess < 0, -excess, 1.0)
+    share = np.where(excess > 0, growing, np.where(excess < 0, draining, before > allowed))
+    # Where the queue is full before anyone in it is late, whoever comes while it is full is lost.
+    return np.clip(np.where(allowed < limit, share, (before + excess - limit) / np.maximum(excess, 1e-9)), 0.0, 1.0)
