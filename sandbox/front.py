@@ -98,7 +98,8 @@ def _answer(start_response: StartResponse, status: str, document: Mapping[str, A
 def _refuse(environ: Environ, start_response: StartResponse, error: Exception) -> Iterable[bytes]:
     code = "NotImplemented" if isinstance(error, NotImplementedError) else "SandboxFailure"
     message = f"The sandbox cannot answer this: {error}" if str(error) else f"The sandbox failed: {error!r}"
-    _log.error("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], exc_info=error)
+    trace = None if code == "NotImplemented" else error
+    _log.error("%s %s: %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], message, exc_info=trace)
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         error_element = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
         body, content_type = f"<ErrorResponse>{error_element}</ErrorResponse>".encode(), "text/xml"

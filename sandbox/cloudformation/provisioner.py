@@ -125,11 +125,14 @@ class Provisioner:
     ----------
     replaced_by : frozenset of str
         Properties whose change needs a new physical resource ("Update requires: Replacement").
+    updated_in_place : frozenset of str
+        The exceptions when `replaced_by` is ALL.
     inert : str, optional
         Why the type is recorded only.
     """
 
     replaced_by: ClassVar[frozenset[str]] = ALL
+    updated_in_place: ClassVar[frozenset[str]] = frozenset()
     inert: ClassVar[str | None] = None
 
     def create(self, request: Request) -> Outcome:
@@ -146,7 +149,9 @@ class Provisioner:
 
     def needs_replacement(self, property_name: str) -> bool:
         """Return whether a change of this property needs a new physical resource."""
-        return self.replaced_by == ALL or property_name in self.replaced_by
+        if self.replaced_by == ALL:
+            return property_name not in self.updated_in_place
+        return property_name in self.replaced_by
 
 
 _REGISTRY: dict[str, Provisioner] = {}
