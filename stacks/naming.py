@@ -51,6 +51,11 @@ class Naming:
         """Where clients that skip the API read the endpoint's name."""
         return self.parameter("endpoint/name")
 
+    @property
+    def training_run_parameter(self) -> str:
+        """The run as it was deployed last, as JSON."""
+        return self.parameter("training/run")
+
     def endpoint(self, variants: Iterable[Variant]) -> str:
         """Name of the endpoint: a new one when variants or instance types change, which AWS refuses to update in place.
 

@@ -10,9 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import CfnOutput, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
@@ -60,15 +61,22 @@ class TrainingStack(Stack):
         self.workflow = TrainingWorkflow(
             self,
             "Workflow",
-            prefix=naming.prefix,
+            naming=naming,
             training=training,
             images=images,
             bucket=bucket,
             job_role=job_role,
             answer=self._answer_function(),
-            approved_parameter=naming.approved_model_parameter,
         )
         self.run = describe_run(training, train=train, test=test, code=code)
+        CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
+        ssm.StringParameter(
+            self,
+            "RunParameter",
+            parameter_name=naming.training_run_parameter,
+            string_value=self.to_json_string(self.run),
+            description="What `sagescale train` runs.",
+        )
         if training.on_deploy:
             self._train_on_deploy(training, permissions=job_role)
 

@@ -1,0 +1,58 @@
+"""`sagescale train`: run the training workflow outside a deploy, and roll its model out."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.deployment import Deployment, NotDeployedError
+
+POLL_SECONDS = 2.0
+_console = Console()
+
+
+class RunFailedError(Exception):
+    """The run ended without a model in service; the message says why."""
+
+
+def train(env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev") -> None:
+    """Train on what was deployed, gate, approve and update the serving stack; wait for the end."""
+    try:
+        deployment = Deployment.find(env)
+        with _console.status("starting") as status:
+            run(deployment, status.update)
+    except (NotDeployedError, RunFailedError) as error:
+        typer.echo(f"sagescale train: {error}", err=True)
+        raise typer.Exit(1) from error
+    _console.print("[green]✓[/] the model is approved and served")
+
+
+def run(deployment: Deployment, show: Callable[[str], None] = lambda _: None) -> None:
+    """Start one run in mode `retrain` and wait until it ends.
+
+    Raises
+    ------
+    RunFailedError
+        With the workflow's own reason; or another run is under way.
+    """
+    states = deployment.client("stepfunctions")
+    machine = deployment.outputs("training")["StateMachineArn"]
+    if running := states.list_executions(stateMachineArn=machine, statusFilter="RUNNING", maxResults=1)["executions"]:
+        raise RunFailedError(f"run {running[0]['name']} is under way, and runs go one at a time: try again later")
+    parameter = f"/{deployment.settings.project.name}/{deployment.env}/training/run"
+    deployed_run = deployment.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    workflow_input = {"mode": "retrain", "run": json.loads(deployed_run)}
+    execution = states.start_execution(
+        stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(workflow_input)
+    )["executionArn"]
+    while (described := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        show(f"run {described['name']}: {time.time() - described['startDate'].timestamp():.0f} s")
+        time.sleep(POLL_SECONDS)
+    if described["status"] != "SUCCEEDED":
+        raise RunFailedError(f"the run {described['status'].lower()}: {described.get('cause', 'no cause given')}")

@@ -1,0 +1,117 @@
+"""What follows the gate: the model is copied to where it stays, approved, and rolled out.
+
+IsItNew? --yes--> CopyModel -> CopyEvaluation -.
+'--no--------------------------------------+-> Approve -> rolled out by whom?
+deploy:  answer CloudFormation, the deploy goes on by itself
+retrain: update the serving stack, see `Rollout`
+"""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from stacks.constructs.approved_parameter import ApprovedParameter
+from stacks.constructs.aws_call import aws_call, objects
+from stacks.constructs.failure_path import FailurePath
+from stacks.constructs.rollout import Rollout
+from stacks.naming import Naming
+
+
+class Promotion(Construct):
+    """States from the passed gate to the end of the run; `start` is the first of them.
+
+    Parameters
+    ----------
+    answer : IFunction
+        Tells CloudFormation, where a deploy asked for the run.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        naming: Naming,
+        bucket: s3.IBucket,
+        answer: lambda_.IFunction,
+        failure: FailurePath,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._naming = naming
+        self._bucket = bucket
+        self._failure = failure
+        self._approved = ApprovedParameter(naming.approved_model_parameter, failure)
+        self.start = self._start(self._answer(answer))
+
+    def _start(self, answer: sfn.IChainable) -> sfn.Choice:
+        run = f"States.Format('{self._bucket.bucket_name}/runs/{{}}/{{}}"
+        model = self._copy(
+            "CopyModel",
+            source=f"{run}/train/{{}}/output/model.tar.gz', $.run.key, $$.Execution.Name, $.trained.job)",
+            file="model.tar.gz",
+        )
+        evaluation = self._copy(
+            "CopyEvaluation",
+            source=f"{run}/evaluation/evaluation.json', $.run.key, $$.Execution.Name)",
+            file="evaluation.json",
+        )
+        rollout = Rollout(
+            self,
+            "Rollout",
+            stack_name=self._naming.stack("serving"),
+            approved=self._approved,
+            failure=self._failure,
+        )
+        approve = self._approved.write(self, "Approve", "$.job.model_data_url")
+        by_whom = (
+            sfn.Choice(self, "WhoRollsOut")
+            .when(sfn.Condition.string_equals("$.mode", "retrain"), rollout.start)
+            .otherwise(approve.next(answer))
+        )
+        return (
+            sfn.Choice(self, "IsItNew")
+            .when(sfn.Condition.boolean_equals("$.evaluated.is_new", True), model.next(evaluation).next(by_whom))
+            .otherwise(by_whom)
+        )
+
+    def _copy(self, construct_id: str, *, source: str, file: str) -> tasks.CallAwsService:
+        return aws_call(
+            self,
+            construct_id,
+            failure=self._failure,
+            service="s3",
+            action="copyObject",
+            parameters={
+                "Bucket": self._bucket.bucket_name,
+                "CopySource.$": source,
+                "Key.$": f"States.Format('models/{{}}/{file}', $.run.key)",
+            },
+            iam_action="s3:PutObject",
+            iam_resources=objects(self._bucket, f"models/*/{file}"),
+            additional_iam_statements=[
+                iam.PolicyStatement(actions=["s3:GetObject"], resources=objects(self._bucket, f"runs/*/{file}"))
+            ],
+            result_path=sfn.JsonPath.DISCARD,
+        )
+
+    def _answer(self, answer: lambda_.IFunction) -> sfn.Choice:
+        done = sfn.Succeed(self, "Approved")
+        tell = tasks.LambdaInvoke(
+            self,
+            "AnswerSuccess",
+            lambda_function=answer,
+            payload=sfn.TaskInput.from_object(
+                {"cloudformation.$": "$.cloudformation", "model_data_url.$": "$.job.model_data_url"}
+            ),
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        return (
+            sfn.Choice(self, "DidADeployAskForIt")
+            .when(sfn.Condition.is_present("$.cloudformation"), tell.next(done))
+            .otherwise(done)
+        )

@@ -1,0 +1,104 @@
+"""The three jobs of a run: preprocess and evaluate as Processing jobs, train as a training job.
+
+The channels of the run lie below its own prefix: `data/train`, `data/validation`, `data/test`, `evaluation`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from config.settings import Job, Training
+from stacks.constructs.failure_path import FailurePath
+from stacks.constructs.images import Images
+from stacks.constructs.job_states import PROCESSING, job_state, processing_parameters, training_parameters
+
+
+class TrainingJobs(Construct):
+    """States that run the jobs in turn; `chain` leads through them.
+
+    Parameters
+    ----------
+    role : IRole
+        What the jobs run with.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        training: Training,
+        images: Images,
+        role: iam.IRole,
+        failure: FailurePath,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._training = training
+        self._images = images
+        self._role = role
+        self._failure = failure
+        self.chain = sfn.Chain.start(self._preprocess()).next(self._train()).next(self._evaluate())
+
+    def _preprocess(self) -> sfn.CustomState:
+        folders = ("train", "validation", "test")
+        return self._processing_job(
+            "Preprocess",
+            step="prep",
+            job=self._training.preprocess,
+            arguments=["preprocess", *_options(train="input/train", test="input/test", output="output")],
+            inputs={"train": "$.run.train_uri", "test": "$.run.test_uri"},
+            outputs={**{folder: f"data/{folder}" for folder in folders}, "summary": "summary"},
+        )
+
+    def _train(self) -> sfn.CustomState:
+        job = job_state(
+            self,
+            "Train",
+            action="createTrainingJob",
+            parameters=training_parameters(
+                self._training, image_uri=self._images.uri("linear-learner"), role_arn=self._role.role_arn
+            ),
+            max_runtime_seconds=self._training.max_runtime_seconds,
+            result_selector={"job.$": "$.TrainingJobName", "model_data_url.$": "$.ModelArtifacts.S3ModelArtifacts"},
+            result_path="$.trained",
+        )
+        self._failure.catch_job(job)
+        return job
+
+    def _evaluate(self) -> sfn.CustomState:
+        return self._processing_job(
+            "Evaluate",
+            step="eval",
+            job=self._training.evaluate,
+            arguments=["evaluate", *_options(model="input/model", test="input/test", output="output/evaluation")],
+            inputs={"model": "$.trained.model_data_url", "test": "States.Format('{}/data/test', $.job.output)"},
+            outputs={"evaluation": "evaluation"},
+        )
+
+    def _processing_job(self, construct_id: str, *, step: str, job: Job, **parameters: Any) -> sfn.CustomState:
+        state = job_state(
+            self,
+            construct_id,
+            action="createProcessingJob",
+            parameters=processing_parameters(
+                step,
+                job=job,
+                image_uri=self._images.uri("scikit-learn"),
+                role_arn=self._role.role_arn,
+                **parameters,
+            ),
+            max_runtime_seconds=job.max_runtime_seconds,
+            result_selector={"job.$": "$.ProcessingJobName"},
+            result_path=f"$.{construct_id.lower()}d",
+        )
+        self._failure.catch_job(state)
+        return state
+
+
+def _options(**paths: str) -> list[str]:
+    """Return command-line options whose values are folders below /opt/ml/processing."""
+    return [part for name, path in paths.items() for part in (f"--{name}", f"{PROCESSING}/{path}")]
