@@ -1,0 +1,75 @@
+"""Shifting and scaling of features and labels before training, and folding both into the model after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from training.linear_learner.channels import Channel
+from training.linear_learner.hyperparameters import Hyperparameters
+
+Floats = npt.NDArray[np.float32]
+_BLOCK_ROWS = 4096  # a block of KDD99 fits into a processor's cache
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Means and scales of features and label.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (feature_dim,), float64
+    label_mean, label_scale : float
+    """
+
+    mean: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
+    label_mean: float
+    label_scale: float
+
+    @classmethod
+    def of(cls, channel: Channel, hyperparameters: Hyperparameters) -> Scaler:
+        """Measure the first ``num_point_for_scaler`` rows; a feature that is constant there keeps its scale."""
+        sample = channel.features[: hyperparameters.num_point_for_scaler]
+        labels = channel.labels[: hyperparameters.num_point_for_scaler]
+        mean, scale = np.zeros(sample.shape[1]), np.ones(sample.shape[1])
+        if _or(hyperparameters.unbias_data, auto=hyperparameters.use_bias):
+            mean = sample.mean(axis=0, dtype=np.float64)
+        if _or(hyperparameters.normalize_data, auto=True):
+            scale = sample.std(axis=0, dtype=np.float64)
+            scale[scale == 0] = 1
+        label_mean, label_scale = 0.0, 1.0
+        if hyperparameters.predictor_type == "regressor":
+            if _or(hyperparameters.unbias_label, auto=hyperparameters.use_bias):
+                label_mean = float(labels.mean(dtype=np.float64))
+            if _or(hyperparameters.normalize_label, auto=True):
+                label_scale = float(labels.std(dtype=np.float64)) or 1.0
+        return cls(mean, scale, label_mean, label_scale)
+
+    def apply(self, channel: Channel) -> Channel:
+        """Shift and scale a channel's features in place; return it with labels shifted and scaled."""
+        mean, factor = self.mean.astype(np.float32), (1 / self.scale).astype(np.float32)
+        for start in range(0, len(channel.features), _BLOCK_ROWS):
+            block = channel.features[start : start + _BLOCK_ROWS]
+            block -= mean
+            block *= factor
+        labels = (channel.labels - np.float32(self.label_mean)) / np.float32(self.label_scale)
+        return Channel(channel.features, labels)
+
+    def fold(self, weights: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        """Return weights and bias that give, from raw rows, the labels' own scale.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (feature_dim, n_outputs)
+        bias : ndarray of shape (n_outputs,)
+        """
+        folded = self.label_scale * weights / self.scale[:, np.newaxis]
+        moved = self.label_scale * bias + self.label_mean - self.mean @ folded
+        return folded.astype(np.float32), moved.astype(np.float32)
+
+
+def _or(value: bool | None, *, auto: bool) -> bool:
+    return auto if value is None else value
