@@ -13,7 +13,10 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from autoscaling.policies import (
     STATISTICS,
@@ -39,7 +42,7 @@ HIGH_RESOLUTION_PERIOD_SECONDS = (
 # examples the range is two datapoints longer.
 EXTRA_DATAPOINTS = 2
 
-COMPARISONS: dict[Comparison, Callable[[float, float], bool]] = {
+COMPARISONS: dict[Comparison, Callable[..., Any]] = {
     "greater_than": operator.gt,
     "greater_than_or_equal": operator.ge,
     "less_than": operator.lt,
@@ -73,7 +76,12 @@ class Alarm:
 
     def is_breached_by(self, value: float) -> bool:
         """Whether a datapoint is beyond the threshold."""
-        return COMPARISONS[self.comparison](value, self.threshold)
+        return bool(COMPARISONS[self.comparison](value, self.threshold))
+
+    def breaches(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of many datapoints are beyond the threshold."""
+        breaching: NDArray[np.bool_] = COMPARISONS[self.comparison](values, self.threshold)
+        return breaching
 
 
 class Reading(NamedTuple):

@@ -85,6 +85,16 @@ class Decision(NamedTuple):
         return self.state.capacity
 
     @property
+    def ignores_metrics(self) -> bool:
+        """Whether the decision stays the same, whatever the metrics' values, while a single alarm fires.
+
+        Until its activity ends or a schedule is due; while the endpoint updates, any number of alarms may fire.
+        """
+        if self.outcome in {Outcome.ALREADY_AT_MAX, Outcome.ALREADY_AT_MIN}:
+            return isinstance(self.source, Alarm) and self.source.role != "step"
+        return self.outcome is Outcome.UPDATING
+
+    @property
     def cause(self) -> str:
         """What caused the decision, in the words of DescribeScalingActivities."""
         if isinstance(self.source, Alarm):

@@ -8,13 +8,14 @@ are made once a minute, or every ten seconds where a policy follows a high-resol
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from autoscaling.alarms import Alarm, AlarmState, Reading, aggregate, alarms_of
+from autoscaling.alarm_watch import AlarmWatch
+from autoscaling.alarms import AlarmState, Reading, alarms_of
 from autoscaling.capacity import InstanceCapacity, Slo
 from autoscaling.closed_loop import closed_service_level
 from autoscaling.delays import Delays
@@ -31,55 +32,6 @@ MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 """When a workload begins unless stated: a Monday, midnight UTC, so that weekly schedules mean something."""
 
 _QUIET = Reading(AlarmState.OK)
-
-
-@dataclass(slots=True)
-class _Watch:
-    """One alarm followed datapoint by datapoint: the same answers as alarms.evaluate without missing data, in O(1)."""
-
-    alarm: Alarm
-    history: list[float]
-    """The metric, one value a tick, as it will be published."""
-    ticks: int
-    """Length of the alarm's period."""
-    delay_seconds: float
-    window: int = 0
-    """One bit a datapoint, 1 where it breaches."""
-    seen: int = 0
-    since: float = math.inf
-    """When the alarm entered ALARM; infinity while it is not."""
-
-    def observe(self, newest: int, now: float) -> bool:
-        """Take the datapoint that ends with the newest published tick, if any; whether the alarm's action is due."""
-        if newest >= 0 and (newest + 1) % self.ticks == 0:
-            alarm = self.alarm
-            value = self.history[newest] if self.ticks == 1 else self.datapoint(newest)
-            self.window = (self.window << 1 | alarm.is_breached_by(value)) & ((1 << alarm.evaluation_periods) - 1)
-            self.seen += 1
-            if self.seen < alarm.evaluation_periods or self.window.bit_count() < alarm.datapoints_to_alarm:
-                self.since = math.inf
-            elif self.since == math.inf:
-                self.since = now
-        return now - self.since >= self.delay_seconds
-
-    def datapoint(self, newest: int) -> float:
-        """Aggregate the period that ends with a tick."""
-        values = self.history[newest + 1 - self.ticks : newest + 1]
-        if self.alarm.statistic == "sum":
-            return sum(values)
-        if self.alarm.statistic == "average":
-            return sum(values) / len(values)
-        return max(values) if self.alarm.statistic == "maximum" else min(values)
-
-    def reading(self, newest: int, now: float, tick_seconds: float) -> Reading:
-        """Summarise as alarms.evaluate would."""
-        if now - self.since < self.delay_seconds:
-            return _QUIET
-        last = newest - (newest + 1) % self.ticks
-        count = min(self.alarm.evaluation_periods, (last + 1) // self.ticks)
-        ends = range(last - (count - 1) * self.ticks, last + 1, self.ticks)
-        value = aggregate(self.alarm, [self.datapoint(end) for end in ends])
-        return Reading(AlarmState.ALARM, self.since, True, value, (last + 1 - self.ticks) * tick_seconds)
 
 
 class _Provisioning:
@@ -136,7 +88,7 @@ def simulate(
     first = min(max(first, scaling.min_capacity), scaling.max_capacity)
     run = _Run(scaling, workload, capacity=capacity, delays=delays, first=first, starts_at=starts_at)
     run.advance()
-    tick_seconds, in_service = run.tick_seconds, np.array(run.in_service, dtype=float)
+    tick_seconds, in_service = run.tick_seconds, run.in_service
     if isinstance(workload, OpenLoop):
         level = open_service_level(arrivals_of(workload, tick_seconds), in_service, tick_seconds, capacity, slo)
     else:
@@ -149,11 +101,18 @@ def simulate(
         usd_per_hour=usd_per_hour,
         demand=needed,
         in_service=in_service,
-        desired=np.array(run.desired, dtype=float),
+        desired=run.desired,
         level=level,
         decisions=tuple(run.decisions),
         activities=tuple(run.activities),
     )
+
+
+class _Table(NamedTuple):
+    """Metrics of every tick, were some number of instances in service, and where each alarm would be breached."""
+
+    values: dict[Metric, list[float]]
+    breaches: list[list[int]]
 
 
 class _Run:
@@ -180,70 +139,93 @@ class _Run:
         self.provisioning = _Provisioning(delays)
         self.due = dict(due_by_tick(scaling.scheduled_actions, self.ticks, tick_seconds, starts_at))
         self.history: dict[Metric, list[float]] = {alarm.metric: [] for alarm in alarms}
-        self.tables: dict[int, list[list[float]]] = {}
+        self.tables: dict[int, _Table] = {}
+        lag = math.ceil(delays.publication_lag_seconds / tick_seconds)
         self.watches = [
-            _Watch(
+            AlarmWatch(
                 alarm,
                 self.history[alarm.metric],
-                round(alarm.period_seconds / tick_seconds),
-                min(delays.action_delay_seconds, alarm.period_seconds),
+                tick_seconds=tick_seconds,
+                lag=lag,
+                action_delay=delays.action_delay_seconds,
             )
             for alarm in alarms
         ]
-        self.in_service: list[int] = []
-        self.desired: list[int] = []
+        self.in_service = np.empty(self.ticks)
+        self.desired = np.full(self.ticks, float(first))
+        self.ends = self.ticks
+        self.arrives = True
+        self.repeatable: list[bool] | None = None
+        """Alarms that were firing at the last decision, if it repeats while they are."""
+        self._change_fleet(0, first)
         self.decisions: list[tuple[int, Decision]] = []
         self.activities: list[ActivityRecord] = []
 
     def advance(self) -> None:
-        """Go through all ticks."""
-        lag = math.ceil(self.delays.publication_lag_seconds / self.tick_seconds)
-        in_service, ends, arrives = self.state.capacity, math.inf, True
-        histories = list(self.history.values())
-        table = self._table(in_service)
-        for tick in range(self.ticks):
-            now = tick * self.tick_seconds
-            if now >= ends:
-                self.state = finish_activity(self.state, now, succeeded=arrives)
-                in_service, ends = self.state.capacity, math.inf
-                table = self._table(in_service)
-                self.activities[-1] = self.activities[-1].ended(now, succeeded=arrives)
-            newest = tick - 1 - lag
-            firing = [watch for watch in self.watches if watch.observe(newest, now)]
+        """Go from event to event: an alarm that may change, an activity that ends, a schedule that is due."""
+        tick = 0
+        while tick < self.ticks:
+            if tick >= self.ends:
+                self._finish(tick)
+            firing = [watch.observe(tick) for watch in self.watches]
             due = self.due.get(tick, ())
             state = self.state
-            if firing or due or not state.min_capacity <= state.capacity <= state.max_capacity:
-                decision = self._decide(tick, newest, due)
-                if decision.outcome is Outcome.SCALED:
-                    seconds, arrives = self.provisioning.next()
-                    if decision.capacity < in_service:
-                        in_service, seconds, arrives = decision.capacity, self.delays.scale_in_seconds, True
-                        table = self._table(in_service)
-                    ends = now + seconds
-            self.in_service.append(in_service)
-            self.desired.append(self.state.capacity)
-            for history, values in zip(histories, table, strict=True):
-                history.append(values[tick])
+            if True in firing or due or not state.min_capacity <= state.capacity <= state.max_capacity:
+                self._decide(tick, firing, due)
+                until = tick + 1
+            else:
+                until = min([self.ends, *(watch.next_tick for watch in self.watches)])
+                if self.due:
+                    until = min([until, *(moment for moment in self.due if moment > tick)])
+            tick = until
 
-    def _decide(self, tick: int, newest: int, due: Sequence[ScheduledAction]) -> Decision:
+    def _decide(self, tick: int, firing: list[bool], due: Sequence[ScheduledAction]) -> None:
+        repeats = self.repeatable is not None and tick == self.decisions[-1][0] + 1
+        if repeats and not due and firing == self.repeatable:
+            self.decisions.append((tick, self.decisions[-1][1]))
+            return
         now = tick * self.tick_seconds
-        readings = [watch.reading(newest, now, self.tick_seconds) for watch in self.watches]
+        readings = [watch.reading(tick) if on else _QUIET for watch, on in zip(self.watches, firing, strict=True)]
         decision = decide(self.alarms, self.state, readings, now, due)
         self.state = decision.state
+        alone = firing.count(True) == 1 or decision.outcome is Outcome.UPDATING
+        self.repeatable = firing if alone and decision.ignores_metrics else None
         if decision.outcome is not Outcome.NO_ALARM:
             self.decisions.append((tick, decision))
         if decision.outcome is Outcome.SCALED:
             self.activities.append(ActivityRecord.begun(decision, now))
-        return decision
+            self.desired[tick:] = decision.capacity
+            seconds, self.arrives = self.provisioning.next()
+            if decision.capacity < decision.previous:
+                seconds, self.arrives = self.delays.scale_in_seconds, True
+                self._change_fleet(tick, decision.capacity)
+            self.ends = tick + max(math.ceil(seconds / self.tick_seconds), 1)
 
-    def _table(self, count: int) -> list[list[float]]:
-        """Each metric of every tick, were this number of instances in service."""
-        if count not in self.tables:
-            self.tables[count] = [
-                metric_of(metric, self.workload, count, self.tick_seconds, self.capacity).tolist()
-                for metric in self.history
-            ]
-        return self.tables[count]
+    def _finish(self, tick: int) -> None:
+        now = tick * self.tick_seconds
+        self.state = finish_activity(self.state, now, succeeded=self.arrives)
+        self.activities[-1] = self.activities[-1].ended(now, succeeded=self.arrives)
+        self.ends, self.repeatable = self.ticks, None
+        self._change_fleet(tick, self.state.capacity)
+        self.desired[tick:] = self.state.capacity
+
+    def _change_fleet(self, tick: int, count: int) -> None:
+        """Change the instances in service from a tick on, and with them the metrics to come."""
+        table = self.tables.get(count)
+        if table is None:
+            table = self.tables[count] = self._table(count)
+        self.in_service[tick:] = count
+        for metric, history in self.history.items():
+            history[tick:] = table.values[metric][tick:]
+        for watch, breaches in zip(self.watches, table.breaches, strict=True):
+            watch.look_ahead(tick, breaches)
+
+    def _table(self, count: int) -> "_Table":
+        values = {
+            metric: metric_of(metric, self.workload, count, self.tick_seconds, self.capacity) for metric in self.history
+        }
+        breaches = [np.flatnonzero(alarm.breaches(values[alarm.metric])).tolist() for alarm in self.alarms]
+        return _Table({metric: series.tolist() for metric, series in values.items()}, breaches)
 
 
 def due_by_tick(
