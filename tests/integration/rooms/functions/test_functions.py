@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import threading
 import time
-import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
 
 PID = "import os\ndef handler(event, context):\n    return os.getpid()\n"
-
-
-def zipped(code):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("handler.py", code)
-    return buffer.getvalue()
 
 
 def test_function_sees_its_event_context_and_environment(function, invoke, name, runtime):
@@ -61,7 +52,7 @@ def test_concurrent_calls_run_side_by_side(function, invoke):
     assert time.monotonic() - started < 2.2
 
 
-def test_new_code_and_new_configuration_start_a_new_process(function, invoke, client, name):
+def test_new_code_and_new_configuration_start_a_new_process(function, invoke, client, name, zipped):
     function("import os\ndef handler(event, context):\n    return [os.getpid(), os.environ.get('V')]\n")
     first, _ = invoke()
     client.update_function_configuration(FunctionName=name, Environment={"Variables": {"V": "2"}})
@@ -72,7 +63,7 @@ def test_new_code_and_new_configuration_start_a_new_process(function, invoke, cl
     assert invoke()[0] == "new"
 
 
-def test_published_version_keeps_its_code(function, client, name, invoke):
+def test_published_version_keeps_its_code(function, client, name, invoke, zipped):
     function("def handler(event, context):\n    return 'old'\n")
     version = client.publish_version(FunctionName=name)["Version"]
     client.update_function_code(FunctionName=name, ZipFile=zipped("def handler(event, context):\n    return 'new'\n"))
@@ -80,7 +71,7 @@ def test_published_version_keeps_its_code(function, client, name, invoke):
     assert invoke(Qualifier=version)[0] == "old"
 
 
-def test_code_comes_from_the_s3_asset(function, invoke, runtime, name):
+def test_code_comes_from_the_s3_asset(function, invoke, runtime, name, zipped):
     s3 = runtime.client("s3")
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="asset.zip", Body=zipped("def handler(event, context):\n    return 'asset'\n"))

@@ -1,0 +1,178 @@
+"""One moto server in this process, with the rooms that run things; every test names its own resources."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import socket
+import sys
+import threading
+import time
+import uuid
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from sandbox import functions, sagemaker, workflows
+from sandbox.runtime import Runtime
+from sandbox.sagemaker.images import REGISTRY, Image
+
+HERE = Path(__file__).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory):
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    runtime = Runtime(directory=tmp_path_factory.mktemp("sandbox"), port=free_port(), dataplane_port=free_port())
+    rooms = (sagemaker, functions, workflows)
+    for room in rooms:
+        room.install(runtime)
+    server = ThreadedMotoServer("127.0.0.1", runtime.port, verbose=False)
+    server.start()
+    yield runtime
+    for room in reversed(rooms):
+        room.shutdown()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def routes(runtime):
+    """What the data plane was told, by endpoint; the newest last. None: deleted."""
+    told: dict[str, list] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.answer(body["variants"])
+
+        def do_DELETE(self):
+            self.answer(None)
+
+        def answer(self, variants):
+            told.setdefault(self.path.removeprefix("/_sandbox/endpoints/"), []).append(variants)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", runtime.dataplane_port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield told
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def name():
+    return f"t-{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def bucket(runtime, name):
+    runtime.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def put(runtime, bucket):
+    def put_object(key: str, body: bytes | str) -> str:
+        runtime.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        return f"s3://{bucket}/{key}"
+
+    return put_object
+
+
+@pytest.fixture
+def get(runtime, bucket):
+    return lambda key: runtime.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+@pytest.fixture
+def wait_for():
+    """Poll a description until a field has one of the wanted values."""
+
+    def wait(describe, field, *, until, timeout_seconds=30.0):
+        deadline = time.monotonic() + timeout_seconds
+        while (answer := describe())[field] not in until:
+            assert time.monotonic() < deadline, answer
+            time.sleep(0.05)
+        return answer
+
+    return wait
+
+
+@pytest.fixture
+def eventually():
+    """Poll until the call returns something true."""
+
+    def wait(claim, timeout_seconds=15.0):
+        deadline = time.monotonic() + timeout_seconds
+        while not (found := claim()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return found
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def role(runtime):
+    return runtime.client("iam").create_role(RoleName="service", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+
+
+@pytest.fixture(scope="session")
+def zipped():
+    """Pack the source of a handler as Lambda wants it."""
+
+    def pack(code: str) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("handler.py", code)
+        return buffer.getvalue()
+
+    return pack
+
+
+@pytest.fixture
+def function(runtime, name, role, zipped):
+    """Create the Lambda function ``name`` from source text."""
+
+    def create(code: str, **overrides):
+        request = {
+            "FunctionName": name,
+            "Runtime": "python3.12",
+            "Role": role,
+            "Handler": "handler.handler",
+            "Code": {"ZipFile": zipped(code)},
+            "Timeout": 3,
+            **overrides,
+        }
+        return runtime.client("lambda").create_function(**request)
+
+    return create
+
+
+@pytest.fixture
+def image(monkeypatch):
+    """An image whose trainer is ``fake_trainer.py``."""
+    monkeypatch.setitem(
+        REGISTRY,
+        "fake-algorithm",
+        Image(
+            train=(sys.executable, str(HERE / "fake_trainer.py")),
+            host=lambda directory, port: [sys.executable, str(HERE / "fake_server.py"), str(directory), str(port)],
+            process=True,
+        ),
+    )
+    return "123456789012.dkr.ecr.us-east-1.amazonaws.com/fake-algorithm:1"
