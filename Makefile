@@ -64,7 +64,7 @@ format: install ## let ruff rewrite
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 synth: install ## write the templates of ENV to cdk.out
-	@$(CDK) synth --quiet $(STACKS)
+	@$(CDK) synth --quiet -c env=$(ENV)
 
 diff: install ## what a deploy of ENV would change
 	@$(AIMED)$(CDK) diff $(STACKS)

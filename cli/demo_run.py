@@ -39,7 +39,7 @@ class Connection:
 
 def synthesize(folder: Path) -> None:
     """Write the templates of the sandbox environment to `folder`."""
-    command = [CDK, "synth", "--quiet", "--all", "-c", "env=sandbox", "--output", str(folder)]
+    command = [CDK, "synth", "--quiet", "-c", "env=sandbox", "--output", str(folder)]
     done = subprocess.run(command, cwd=REPOSITORY_ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DemoError(f"cdk synth failed:\n{done.stdout}{done.stderr}")
