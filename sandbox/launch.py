@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -56,16 +57,15 @@ def start(directory: Path = DIRECTORY, *, port: int | None = None, owner_pid: in
     log = directory / "logs" / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     runtime = Runtime(directory=directory, port=front_port, dataplane_port=dataplane_port)
-    process = _spawn(runtime, log, owner_pid)
+    pid = _spawn(runtime, log, owner_pid)
     deadline = time.monotonic() + START_SECONDS
-    while not (answer := _status(runtime)) or answer["pid"] != process.pid:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            process.wait()
+    while not (answer := _status(runtime)) or answer["pid"] != pid:
+        if _ended(pid) or time.monotonic() > deadline:
+            _end(pid, grace_seconds=0.0)
             tail = "\n".join(log_tail(log))
             raise SandboxError(f"The sandbox did not come up within {START_SECONDS:g} s; {log} ends with:\n{tail}")
         time.sleep(POLL_SECONDS)
-    state = {"pid": process.pid, "port": front_port, "dataplane_port": dataplane_port, "region": runtime.region}
+    state = {"pid": pid, "port": front_port, "dataplane_port": dataplane_port, "region": runtime.region}
     _state_file(directory).write_text(json.dumps(state) + "\n")
     return runtime
 
@@ -91,7 +91,7 @@ def stop(directory: Path = DIRECTORY) -> bool:
     ran = running(directory) is not None
     if state and ran:
         os.kill(state["pid"], signal.SIGTERM)
-        _wait_for_end(state["pid"])
+        _end(state["pid"], grace_seconds=STOP_SECONDS)
     _state_file(directory).unlink(missing_ok=True)
     return ran
 
@@ -135,20 +135,22 @@ def bootstrap(runtime: Runtime) -> None:
         raise SandboxError(f"cdk bootstrap failed:\n{done.stderr[-2000:]}")
 
 
-def _spawn(runtime: Runtime, log: Path, owner_pid: int | None) -> subprocess.Popen[bytes]:
-    ports = ["--port", str(runtime.port), "--dataplane-port", str(runtime.dataplane_port)]
-    owner = ["--owner-pid", str(owner_pid)] if owner_pid else []
+def _spawn(runtime: Runtime, log: Path, owner_pid: int | None) -> int:
+    arguments = ["--directory", str(runtime.directory), "--port", str(runtime.port)]
+    arguments += ["--dataplane-port", str(runtime.dataplane_port)]
+    arguments += ["--owner-pid", str(owner_pid)] if owner_pid else []
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "sandbox.server", "--directory", str(runtime.directory), *ports, *owner],
-            cwd=REPOSITORY_ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "sandbox.server", *arguments],
+        {**environment, "PYTHONPATH": str(REPOSITORY_ROOT)},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
 def _free_ports(wanted: int | None) -> tuple[int, int]:
@@ -185,13 +187,22 @@ def _read_state(directory: Path) -> dict[str, Any] | None:
     return state
 
 
-def _wait_for_end(pid: int) -> None:
+def _ended(pid: int, within_seconds: float = 0.0) -> bool:
+    """Return whether a process ended; one that nobody has waited for yet counts as ended."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], within_seconds)[0])
+    finally:
+        os.close(process)
+
+
+def _end(pid: int, grace_seconds: float) -> None:
     """Wait until the server is gone; kill it when it does not go, its children go with it."""
-    deadline = time.monotonic() + STOP_SECONDS
-    with suppress(ProcessLookupError):
-        while True:
-            with suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG)[0] == pid:  # our own child would stay a zombie
-                    return
-            os.kill(pid, signal.SIGKILL if time.monotonic() > deadline else 0)
-            time.sleep(POLL_SECONDS)
+    if not _ended(pid, grace_seconds):
+        os.kill(pid, signal.SIGKILL)
+        _ended(pid, STOP_SECONDS)
+    with suppress(ChildProcessError):  # somebody else started it
+        os.waitpid(pid, 0)

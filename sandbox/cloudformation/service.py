@@ -31,7 +31,7 @@ from sandbox.runtime import ACCOUNT_ID, Runtime
 
 NO_UPDATES = "No updates are to be performed."
 UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED"})
-ANSWER_WITHIN_SECONDS = 5.0  # the CDK CLI polls every 5 s: an answer that waits for a fast operation saves a poll
+ANSWER_WITHIN_SECONDS = 10.0  # the CDK CLI polls every 5 s: an answer that waits for a fast operation saves polls
 _log = logging.getLogger(__name__)
 
 
