@@ -46,7 +46,12 @@ def _serving(model_directory: Path, port: int) -> list[str]:
 
 
 def _quality_metrics(*metrics: str) -> tuple[tuple[str, str], ...]:
-    printed = {"objective_loss": r"\S+_objective"}  # the log names the loss function
+    # The log names the loss function, and the beta of an F score.
+    printed = {
+        "objective_loss": r"\S+_objective",
+        "binary_f_beta": r"binary_f_[\d.]+",
+        "macro_f_beta": r"macro_f_[\d.]+",
+    }
     return tuple(
         (f"{split}:{metric}", QUALITY_METRIC.format(split=split, metric=printed.get(metric, metric)))
         for split in ("train", "validation", "test")

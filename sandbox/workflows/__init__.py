@@ -2,95 +2,44 @@
 
 from __future__ import annotations
 
-import datetime
 import importlib
-import pkgutil
-import sys
-from collections.abc import Callable
+import threading
+from functools import cache
+from types import ModuleType
 from typing import Any
 
-import moto.stepfunctions.parser.asl.component as interpreter
 from moto.core.config import default_user_config
-from moto.stepfunctions.parser.api import ExecutionStatus
-from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
-    state_task_service_aws_sdk,
-    state_task_service_callback,
-)
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_factory import (
-    state_task_service_for,
-)
-from moto.stepfunctions.parser.asl.jsonata import jsonata
-from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
+from moto.stepfunctions import responses
 
 from sandbox.runtime import Runtime
 from sandbox.workflows import clients
-from sandbox.workflows.casing import normalise_parameters, normalise_response
-from sandbox.workflows.sagemaker_task import SageMakerTask
-from sandbox.workflows.values import evaluate_jsonata, extract_json
 
-POLL_SECONDS = 0.1  # of a .sync task; moto's half second adds up over a training run
-
-# Service names of aws-sdk tasks: in error names (S3.NoSuchKeyException), and in boto3 where it differs.
-ERROR_NAMES = {
-    "applicationautoscaling": "ApplicationAutoScaling",
-    "cloudformation": "CloudFormation",
-    "cloudwatch": "CloudWatch",
-    "cloudwatchlogs": "CloudWatchLogs",
-    "eventbridge": "EventBridge",
-    "lambda": "Lambda",
-    "s3": "S3",
-    "sagemaker": "SageMaker",
-    "sns": "Sns",
-    "sqs": "Sqs",
-    "ssm": "Ssm",
-}
-BOTO_NAMES = {
-    "applicationautoscaling": "application-autoscaling",
-    "cloudwatchlogs": "logs",
-    "eventbridge": "events",
-}
+_lock = threading.Lock()
+_moto_get_backend = responses.get_backend
 
 
 def install(runtime: Runtime) -> None:
     """Set this room's seams in moto; called once, before the server listens."""
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     clients.use(runtime)
-    _import_all(interpreter.__path__, interpreter.__name__)
-    _replace_everywhere("boto_client_for", clients.client_for)
-    _replace_everywhere("extract_json", extract_json)
-    jsonata._eval_jsonata = evaluate_jsonata
-    state_task_service_callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = POLL_SECONDS  # type: ignore[misc]
-    state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(ERROR_NAMES)
-    StateTaskService._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES.update(BOTO_NAMES)
-    task: Any = StateTaskService
-    task._normalise_parameters = normalise_parameters
-    task._normalise_response = normalise_response
-    factory: Any = state_task_factory
-    factory.state_task_service_for = _task_for
+    responses.get_backend = _get_backend
 
 
 def shutdown() -> None:
     """Stop every execution, so that none starts another job."""
-    now = datetime.datetime.now(tz=datetime.UTC)
-    for _, _, backend in stepfunctions_parser_backends.iter_backends():
-        assert isinstance(backend, StepFunctionsParserBackend)
-        for execution in backend._get_executions(ExecutionStatus.RUNNING):
-            execution.stop(stop_date=now, error="Sandbox", cause="the sandbox is going down")
+    if _interpreter.cache_info().currsize:
+        _interpreter().stop_executions()
 
 
-def _task_for(service_name: str) -> Any:
-    return SageMakerTask() if service_name == "sagemaker" else state_task_service_for(service_name)
+def _get_backend(account: str, region: str) -> Any:
+    with _lock:
+        _interpreter()
+    return _moto_get_backend(account, region)
 
 
-def _import_all(path: Any, name: str) -> None:
-    for module in pkgutil.walk_packages(path, f"{name}."):
-        importlib.import_module(module.name)
-
-
-def _replace_everywhere(name: str, replacement: Callable[..., Any]) -> None:
-    """Replace a function in every module of moto's Step Functions that imported it by name."""
-    for module_name, module in list(sys.modules.items()):
-        if module_name.startswith("moto.stepfunctions.parser.") and hasattr(module, name):
-            setattr(module, name, replacement)
+@cache
+def _interpreter() -> ModuleType:
+    """Return the interpreter's module; the first call imports and corrects it."""
+    module = importlib.import_module("sandbox.workflows.interpreter")
+    module.correct()
+    return module

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from sandbox import functions, sagemaker, workflows
+from sandbox import events, functions, sagemaker, workflows
 from sandbox.runtime import Runtime
 from sandbox.sagemaker.images import REGISTRY, Image
 
@@ -34,7 +34,7 @@ def free_port() -> int:
 def runtime(tmp_path_factory):
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     runtime = Runtime(directory=tmp_path_factory.mktemp("sandbox"), port=free_port(), dataplane_port=free_port())
-    rooms = (sagemaker, functions, workflows)
+    rooms = (sagemaker, functions, workflows, events)
     for room in rooms:
         room.install(runtime)
     server = ThreadedMotoServer("127.0.0.1", runtime.port, verbose=False)
