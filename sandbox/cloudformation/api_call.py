@@ -75,7 +75,7 @@ def _conform_scalar(value: Any, type_name: str, where: str) -> Any:
             case _:
                 return value
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"Value of property {where} must be a {type_name}, got {value!r}") from error
+        raise ValueError(f"Value of property {where} must be of type {type_name}, got {value!r}") from error
 
 
 def _text(value: Any) -> str:

@@ -125,8 +125,8 @@ def parse(body: str) -> Template:
         The text is no JSON or YAML object, or holds what the engine does not know; all problems in one message.
     """
     try:
-        text = body.lstrip()
-        document = json.loads(text) if text.startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        is_json = body.lstrip().startswith("{")
+        document = json.loads(body) if is_json else yaml.load(body, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except (ValueError, yaml.YAMLError) as error:
         raise ValidationError(f"Template format error: neither valid JSON nor valid YAML: {error}") from error
     if not isinstance(document, dict):
