@@ -95,6 +95,7 @@ FEATURE_DIM: Final = len(ENCODED_COLUMNS)
 _numbers_of = itemgetter(*(feature.name for feature in NUMERIC))
 _symbols_of = itemgetter(*(feature.name for feature in CATEGORICAL))
 _NUMBER_TYPES = {int, float}
+_NUMBERS_FORMAT = "%r," * len(NUMERIC)
 
 
 def _one_hot(size: int, position: int) -> list[float]:
@@ -106,7 +107,12 @@ def _one_hots(feature: Feature) -> dict[str, list[float]]:
     return {symbol: _one_hot(len(symbols), position) for position, symbol in enumerate(symbols)}
 
 
+def _texts(one_hots: Mapping[str, list[float]]) -> dict[str, str]:
+    return {symbol: ",".join(map(repr, one_hot)) for symbol, one_hot in one_hots.items()}
+
+
 _ONE_HOTS = tuple((one_hots, one_hots[OTHER]) for one_hots in map(_one_hots, CATEGORICAL))
+_ONE_HOT_TEXTS = tuple((texts, texts[OTHER]) for texts in (_texts(one_hots) for one_hots, _ in _ONE_HOTS))
 
 
 def encode(record: Mapping[str, Any]) -> list[float]:
@@ -127,6 +133,22 @@ def encode(record: Mapping[str, Any]) -> list[float]:
     RecordError
         With every problem of the record: a missing or unknown field, a value of the wrong kind.
     """
+    numbers, symbols = _checked(record)
+    encoded = list(map(float, numbers))
+    for symbol, (one_hots, other) in zip(symbols, _ONE_HOTS, strict=True):
+        encoded += one_hots.get(symbol, other)
+    return encoded
+
+
+def encode_csv(record: Mapping[str, Any]) -> str:
+    """Encode one record as a CSV row without label: what `encode` returns, several times faster than joining it."""
+    numbers, symbols = _checked(record)
+    one_hots = [texts.get(symbol, other) for symbol, (texts, other) in zip(symbols, _ONE_HOT_TEXTS, strict=True)]
+    return _NUMBERS_FORMAT % numbers + ",".join(one_hots)
+
+
+def _checked(record: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Return numbers and symbols in the order of the features; the sound record is told by a few cheap looks."""
     try:
         numbers, symbols = _numbers_of(record), _symbols_of(record)
         sound = (
@@ -139,10 +161,7 @@ def encode(record: Mapping[str, Any]) -> list[float]:
         sound = False
     if not sound and (problems := find_problems(record)):
         raise RecordError(problems)
-    encoded = list(map(float, numbers))
-    for symbol, (one_hots, other) in zip(symbols, _ONE_HOTS, strict=True):
-        encoded += one_hots.get(symbol, other)
-    return encoded
+    return numbers, symbols
 
 
 def find_problems(record: Mapping[str, Any]) -> tuple[Problem, ...]:

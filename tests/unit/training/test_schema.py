@@ -98,6 +98,7 @@ def test_encode_and_find_problems_agree_on_any_record(changes):
             schema.encode(record)
     else:
         assert all(math.isfinite(value) for value in schema.encode(record))
+        assert list(map(float, schema.encode_csv(record).split(","))) == schema.encode(record)
 
 
 @pytest.mark.parametrize(("text", "label"), [("normal.", 0), ("smurf.", 1), ("a_new_attack.", 1)])
