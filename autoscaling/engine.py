@@ -152,7 +152,7 @@ def decide(
         only where none was.
     """
     for action in due:
-        state = _with_bounds(state, action)
+        state = with_bounds(state, action)
     within = min(max(state.capacity, state.min_capacity), state.max_capacity)
     if state.activity is not None:
         first = _first_firing(alarms, readings)
@@ -204,8 +204,8 @@ def finish_activity(state: ScalerState, now: float, *, succeeded: bool = True) -
     return state._replace(scale_in_until=until)
 
 
-def _with_bounds(state: ScalerState, action: ScheduledAction) -> ScalerState:
-    """Bounds after an action; one that is given alone pushes the other one along rather than cross it."""
+def with_bounds(state: ScalerState, action: ScheduledAction) -> ScalerState:
+    """Set the bounds of an action; one that is given alone pushes the other one along rather than cross it."""
     minimum = state.min_capacity if action.min_capacity is None else action.min_capacity
     maximum = state.max_capacity if action.max_capacity is None else action.max_capacity
     if minimum > maximum:

@@ -41,7 +41,7 @@ def open_service_level(
     slack = slack_in_services(capacity, slo)
     allowed = rate * max(slack - 1, 0.0) * capacity.service_seconds  # waiting requests whose last one is not late
     steady = by_station(lambda servers, load: tail_at(servers, load, slack), utilisation, in_service, capacity)
-    bad = np.maximum(steady, _share_beyond(allowed, before, excess, limit)) * arrivals
+    bad = np.maximum(steady, share_beyond(allowed, before, excess, limit)) * arrivals
 
     def quantile_ms(share: float) -> Floats:
         table = by_station(lambda servers, load: quantile_at(servers, load, share), utilisation, in_service, capacity)
@@ -99,8 +99,21 @@ def backlog(excess: Floats, limit: Floats) -> tuple[Floats, Floats, Floats]:
     return before, after, lost
 
 
-def _share_beyond(allowed: Floats, before: Floats, excess: Floats, limit: Floats) -> Floats:
-    """Share of each tick in which more wait than allowed; the backlog changes linearly within a tick."""
+def share_beyond(allowed: Floats, before: Floats, excess: Floats, limit: Floats) -> Floats:
+    """Compute the share of each tick in which more wait than allowed; the backlog changes linearly within a tick.
+
+    Parameters
+    ----------
+    allowed, before, limit : ndarray, requests
+        Longest queue that meets the SLO, queue at the tick's beginning, longest possible queue.
+    excess : ndarray, requests / tick
+        Arrivals less what can be served.
+
+    Returns
+    -------
+    ndarray, 0 to 1
+        Requests that come in this share are late or lost.
+    """
     growing = 1 - (allowed - before) / np.where(excess > 0, excess, 1.0)
     draining = (before - allowed) / np.where(excess < 0, -excess, 1.0)
     share = np.where(excess > 0, growing, np.where(excess < 0, draining, before > allowed))

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaling.alarms import AlarmState, Reading, alarms_of
@@ -204,6 +204,7 @@ readings = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(data=st.data(), bounds=st.tuples(st.integers(1, 50), st.integers(1, 50)).map(sorted), now=st.floats(0, 5000))
 def test_capacity_stays_within_bounds_and_decisions_are_deterministic(
     data: st.DataObject, bounds: list[int], now: float

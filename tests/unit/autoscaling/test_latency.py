@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaling.latency import (
@@ -56,6 +56,7 @@ def test_erlang_2_is_met_where_the_queue_drains_at_the_service_rate() -> None:
     assert response_tail(4, load, 2.0)[0] == pytest.approx(exact, rel=1e-5)
 
 
+@settings(deadline=None)
 @given(
     servers=st.sampled_from([1, 2, 4, 8, 40, 96]),
     load=st.floats(0.0, 0.999),
@@ -74,6 +75,7 @@ def test_max_utilisation_is_where_five_per_cent_are_late() -> None:
     assert max_utilisation(4, 0.01, 0.05) == 0.0
 
 
+@settings(deadline=None)
 @given(
     users=st.integers(1, 400),
     servers=st.integers(1, 8),

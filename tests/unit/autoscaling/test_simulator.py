@@ -81,6 +81,7 @@ def test_high_resolution_alarm_acts_sooner_than_the_standard_one() -> None:
     assert first["high"] < first["standard"] - 60
 
 
+@settings(deadline=None)
 @given(
     rates=st.lists(st.floats(0, 400_000), min_size=1, max_size=60),
     routing=st.sampled_from(["RANDOM", "LEAST_OUTSTANDING_REQUESTS"]),

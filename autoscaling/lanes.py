@@ -1,0 +1,254 @@
+"""Many simulations of one open loop at once: the engine's rules over arrays, one lane a policy, for the planner.
+
+Covers the policies the planner proposes (see lane_policies.problem_with) and gives for them exactly the instances, the
+cost and the violations of :func:`autoscaling.simulator.simulate`; a property test holds the two together. Reasons and
+latencies are the simulator's.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import numpy as np
+
+from autoscaling.alarms import SCALE_IN_DATAPOINTS, SCALE_IN_RATIO, SCALE_OUT_DATAPOINTS
+from autoscaling.capacity import InstanceCapacity, Slo
+from autoscaling.delays import Delays
+from autoscaling.engine import ScalerState, with_bounds
+from autoscaling.lane_ledger import LaneLedger
+from autoscaling.lane_policies import (
+    MINUTE,
+    NEVER,
+    Bools,
+    Ints,
+    LaneAlarms,
+    LaneSteps,
+    column,
+    lengths,
+    problem_with,
+    steps_of,
+    tracking_of,
+)
+from autoscaling.latency import Floats
+from autoscaling.policies import VariantScaling
+from autoscaling.service_level import demand
+from autoscaling.simulator import MONDAY, due_by_tick
+from autoscaling.workload import OpenLoop
+
+_ROUNDING = 1e-9  # as in the engine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaneResults:
+    """One value a lane.
+
+    Parameters
+    ----------
+    instance_hours : ndarray, hours
+        In service.
+    violation_minutes : ndarray
+        Minutes that violate the SLO.
+    error_share : ndarray
+        Share of all requests that are rejected, time out or are late.
+    """
+
+    instance_hours: Floats
+    violation_minutes: Ints
+    error_share: Floats
+
+
+def run_lanes(
+    scalings: Sequence[VariantScaling],
+    workload: OpenLoop,
+    *,
+    capacity: InstanceCapacity,
+    slo: Slo,
+    delays: Delays,
+    starts_at: datetime = MONDAY,
+) -> LaneResults:
+    """Simulate many policies.
+
+    Parameters
+    ----------
+    scalings
+        One a lane.
+    workload, capacity, slo, delays, starts_at
+        As in simulate.
+
+    Returns
+    -------
+    LaneResults
+        In order of the policies.
+
+    Raises
+    ------
+    ValueError
+        If a policy cannot run in a lane.
+    """
+    for scaling in scalings:
+        if problem := problem_with(scaling, delays):
+            raise ValueError(f"{problem}; simulate this policy on its own")
+    first = float(demand(workload, capacity, slo)[0])
+    lanes = _Lanes(scalings, workload, first=first, delays=delays, starts_at=starts_at)
+    ledger = LaneLedger(workload, len(scalings), lanes.most, capacity=capacity, slo=slo)
+    for minute, serving in enumerate(lanes.advance()):
+        ledger.record(minute, serving)
+    total = max(float(workload.requests.sum()), 1e-300)
+    return LaneResults(ledger.instance_minutes / 60, ledger.violations, ledger.bad / total)
+
+
+class _Lanes:
+    """State of all lanes."""
+
+    def __init__(
+        self,
+        scalings: Sequence[VariantScaling],
+        workload: OpenLoop,
+        *,
+        first: float,
+        delays: Delays,
+        starts_at: datetime,
+    ) -> None:
+        self.arrivals = workload.requests
+        self.lanes = len(scalings)
+        self.low = np.array([scaling.min_capacity for scaling in scalings], dtype=float)
+        self.high = np.array([scaling.max_capacity for scaling in scalings], dtype=float)
+        self.bounds = self._scheduled_bounds(scalings, workload.minutes, starts_at)
+        self.lag = math.ceil(delays.publication_lag_seconds / MINUTE)
+        provisioning = delays.provisioning_seconds
+        assert isinstance(provisioning, float | int)
+        self.provisioning = max(math.ceil(provisioning / MINUTE), 1)
+        self.scale_in_ticks = max(math.ceil(delays.scale_in_seconds / MINUTE), 1)
+        self.serving = np.clip(np.full(self.lanes, first), self.low, self.high)
+        self.desired = self.serving.copy()
+        self.ends = np.full(self.lanes, NEVER)
+        self.previous = self.serving.copy()
+        self.pending_cooldown = np.full(self.lanes, np.nan)  # nan: none follows
+        self.cooldown_start = np.full(self.lanes, -np.inf)
+        self.cooldown_until = np.full(self.lanes, -np.inf)
+        self.cooldown_base = self.serving.copy()
+        self.scale_in_until = np.full(self.lanes, -np.inf)
+        self._read_policies(scalings, math.ceil(min(delays.action_delay_seconds, MINUTE) / MINUTE))
+
+    def _read_policies(self, scalings: Sequence[VariantScaling], delay: int) -> None:
+        tracking = [tracking_of(scaling) for scaling in scalings]
+        outward = [steps_of(scaling, outward=True) for scaling in scalings]
+        inward = [steps_of(scaling, outward=False) for scaling in scalings]
+        self.target = column(tracking, "target")
+        self.tracking_out_cooldown = column(tracking, "scale_out_cooldown_seconds")
+        self.tracking_in_cooldown = column(tracking, "scale_in_cooldown_seconds")
+        self.step_out_cooldown = column(outward, "cooldown_seconds")
+        self.step_in_cooldown = column(inward, "cooldown_seconds")
+        self.out_threshold = column(outward, "threshold")
+        self.out_steps, self.in_steps = LaneSteps(outward, self.lanes), LaneSteps(inward, self.lanes)
+        low = SCALE_IN_RATIO * np.where(column(tracking, "disable_scale_in") == 1, np.nan, self.target)
+        threes, fifteens = (np.full(self.lanes, count) for count in (SCALE_OUT_DATAPOINTS, SCALE_IN_DATAPOINTS))
+        make = partial(LaneAlarms, delay=delay)
+        self.tracking_high = make(self.target, threes, above=True, inclusive=False)
+        self.tracking_low = make(low, fifteens, above=False, inclusive=False)
+        self.step_high = make(self.out_threshold, lengths(outward), above=True, inclusive=True)
+        self.step_low = make(column(inward, "threshold"), lengths(inward), above=False, inclusive=True)
+
+    def _scheduled_bounds(
+        self, scalings: Sequence[VariantScaling], minutes: int, starts_at: datetime
+    ) -> dict[int, list[tuple[int, int, int]]]:
+        """Bounds that change, by tick: lane, minimum, maximum."""
+        changes: dict[int, list[tuple[int, int, int]]] = {}
+        for lane, scaling in enumerate(scalings):
+            state = ScalerState(scaling.min_capacity, scaling.min_capacity, scaling.max_capacity)
+            for tick, actions in due_by_tick(scaling.scheduled_actions, minutes, MINUTE, starts_at):
+                for action in actions:
+                    state = with_bounds(state, action)
+                changes.setdefault(tick, []).append((lane, state.min_capacity, state.max_capacity))
+        return changes
+
+    @property
+    def most(self) -> int:
+        """Largest maximum that any lane ever has."""
+        scheduled = [high for changes in self.bounds.values() for _, _, high in changes]
+        return int(max([*self.high.tolist(), *scheduled]))
+
+    def advance(self) -> Iterator[Floats]:
+        """Advance all lanes through all minutes.
+
+        Yields
+        ------
+        ndarray of shape (n_lanes,), instances
+            In service during the minute.
+        """
+        served: list[Floats] = []
+        for tick in range(self.arrivals.size):
+            self._finish(tick)
+            for lane, low, high in self.bounds.get(tick, ()):
+                self.low[lane], self.high[lane] = low, high
+            newest = tick - 1 - self.lag
+            if newest >= 0:
+                self._follow_alarms(tick, newest, self.arrivals[newest] / served[newest])
+            if self.bounds:
+                self._move_into_bounds(tick)
+            served.append(self.serving)
+            yield self.serving
+
+    def _finish(self, tick: int) -> None:
+        done = self.ends <= tick
+        if not done.any():
+            return
+        now = tick * MINUTE
+        outward = done & (self.desired > self.previous) & ~np.isnan(self.pending_cooldown)
+        inward = done & (self.desired < self.previous) & ~np.isnan(self.pending_cooldown)
+        self.serving = np.where(done, self.desired, self.serving)
+        self.ends = np.where(done, NEVER, self.ends)
+        self.cooldown_start = np.where(outward, now, self.cooldown_start)
+        self.cooldown_until = np.where(outward, now + self.pending_cooldown, self.cooldown_until)
+        self.cooldown_base = np.where(outward, self.previous, self.cooldown_base)
+        self.scale_in_until = np.where(inward, now + self.pending_cooldown, self.scale_in_until)
+
+    def _move_into_bounds(self, tick: int) -> None:
+        within = np.clip(self.desired, self.low, self.high)
+        moving = (within != self.desired) & (self.ends == NEVER)
+        if moving.any():
+            self._scale(moving, within, np.full(self.lanes, np.nan), tick)
+
+    def _follow_alarms(self, tick: int, newest: int, values: Floats) -> None:
+        high, low = self.tracking_high.observe(values), self.tracking_low.observe(values)
+        step_high, step_low = self.step_high.observe(values), self.step_low.observe(values)
+        free = (self.ends == NEVER) & (self.low <= self.desired) & (self.desired <= self.high)
+        wants_out = high | step_high
+        inward = (
+            free & (low | step_low) & ~wants_out & (self.desired > self.low) & (tick * MINUTE >= self.scale_in_until)
+        )
+        cooling = tick * MINUTE < self.cooldown_until
+        outward = free & wants_out & (self.desired < self.high)
+        outward &= ~cooling | (newest * MINUTE >= self.cooldown_start)
+        if outward.any():
+            self._scale_out(tick, values, (high, step_high), outward, cooling)
+        if inward.any():
+            self._scale_in(tick, values, (low, step_low), inward)
+
+    def _scale_out(self, tick: int, values: Floats, firing: tuple[Bools, Bools], may: Bools, cooling: Bools) -> None:
+        base = np.where(cooling, self.cooldown_base, self.desired)
+        tracking = np.where(firing[0], np.ceil(base * values / self.target - _ROUNDING), np.nan)
+        stepped = np.where(firing[1], self.out_steps.adjusted(base, values - self.out_threshold), np.nan)
+        wanted = np.fmax(tracking, stepped)
+        cooldown = np.where(tracking == wanted, self.tracking_out_cooldown, self.step_out_cooldown)
+        self._scale(may & (wanted > self.desired), np.minimum(wanted, self.high), cooldown, tick)
+
+    def _scale_in(self, tick: int, values: Floats, firing: tuple[Bools, Bools], may: Bools) -> None:
+        tracking = np.where(firing[0], np.ceil(self.desired * values / self.target - _ROUNDING), np.nan)
+        stepped = np.where(firing[1], self.in_steps.adjusted(self.desired, np.zeros_like(values)), np.nan)
+        wanted = np.fmax(tracking, stepped)
+        cooldown = np.where(stepped == wanted, self.step_in_cooldown, self.tracking_in_cooldown)
+        self._scale(may & (wanted < self.desired), np.maximum(wanted, self.low), cooldown, tick)
+
+    def _scale(self, chosen: Bools, wanted: Floats, cooldown: Floats, tick: int) -> None:
+        if not chosen.any():
+            return
+        outward = chosen & (wanted > self.desired)
+        self.previous = np.where(chosen, self.desired, self.previous)
+        self.desired = np.where(chosen, wanted, self.desired)
+        self.pending_cooldown = np.where(chosen, cooldown, self.pending_cooldown)
+        self.ends = np.where(chosen, tick + np.where(outward, self.provisioning, self.scale_in_ticks), self.ends)
+        self.serving = np.where(chosen & ~outward, wanted, self.serving)
+        self.scale_in_until = np.where(outward, -np.inf, self.scale_in_until)
