@@ -17,10 +17,12 @@ class RequestHead:
 
     Parameters
     ----------
-    method, path : str
-        The path without query.
+    method, path, query : str
+        As sent: neither path nor query is decoded.
     headers : dict of str to str
         Names in lower case; values of repeated ones are joined by a comma.
+    raw_headers : list of (str, str)
+        Every header as sent.
     keep_alive : bool
         Whether the connection may go on after the answer.
     version : str
@@ -32,7 +34,9 @@ class RequestHead:
 
     method: str = ""
     path: str = ""
+    query: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    raw_headers: list[tuple[str, str]] = field(default_factory=list)
     keep_alive: bool = True
     version: str = "1.1"
     content_length: int = 0
@@ -58,10 +62,13 @@ def parse_head(head: bytes) -> RequestHead:
         raise BadHeadError("not an HTTP/1 request: no empty line after the headers")
     headers = collected.headers
     content_length, chunked = _framing(headers)
+    path, query = _split_target(collected.target)
     return RequestHead(
         method=parser.get_method().decode(),
-        path=_path(collected.target),
+        path=path,
+        query=query,
         headers=headers,
+        raw_headers=collected.raw_headers,
         keep_alive=parser.should_keep_alive(),
         version=parser.get_http_version(),
         content_length=content_length,
@@ -69,11 +76,12 @@ def parse_head(head: bytes) -> RequestHead:
     )
 
 
-def _path(target: bytes) -> str:
+def _split_target(target: bytes) -> tuple[str, str]:
     try:
-        return (httptools.parse_url(target).path or b"/").decode("latin-1")
+        url = httptools.parse_url(target)
     except httptools.HttpParserError:
         raise BadHeadError(f"the request target {target[:80]!r} is not a path") from None
+    return (url.path or b"/").decode("latin-1"), (url.query or b"").decode("latin-1")
 
 
 def _framing(headers: dict[str, str]) -> tuple[int, bool]:
@@ -94,13 +102,16 @@ class _Collector:
     def __init__(self) -> None:
         self.target = b""
         self.headers: dict[str, str] = {}
+        self.raw_headers: list[tuple[str, str]] = []
         self.complete = False
 
     def on_url(self, url: bytes) -> None:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        spelled, text = name.decode("latin-1"), value.decode("latin-1")
+        self.raw_headers.append((spelled, text))
+        key = spelled.lower()
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:

@@ -1,0 +1,283 @@
+"""Endpoints, their variants and instances: who gets a request, and what happens when an instance dies.
+
+A dead instance is taken out at once and its requests are sent again to another one. That is the sandbox's own
+kindness: AWS answers such requests with an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from itertools import accumulate
+from time import perf_counter_ns, time
+from typing import Any
+
+from sandbox.dataplane.metrics import Metrics, VariantMetrics
+from sandbox.dataplane.upstream import BrokenError, RefusedError, TimedOutError, Upstream, UpstreamAnswer
+
+MODEL_TIMEOUT_SECONDS = 60.0  # a container's limit for /invocations: your-algorithms-inference-code.html
+DRAIN_SECONDS = 30.0
+MAX_BROKEN_ATTEMPTS = 3  # a request that breaks every instance it meets must not meet them all
+REVIVE_SECONDS = 0.25
+ROUTINGS = ("RANDOM", "LEAST_OUTSTANDING_REQUESTS")
+
+
+class NoInstanceError(Exception):
+    """No instance of the variant is alive."""
+
+
+class BadRoutesError(ValueError):
+    """Routes that make no sense; the message lists every problem."""
+
+
+class Instance:
+    """One model server."""
+
+    def __init__(self, instance_id: str, port: int) -> None:
+        self.id = instance_id
+        self.in_flight = 0
+        self.alive = True
+        self.upstream = Upstream(port, timeout_seconds=MODEL_TIMEOUT_SECONDS)
+        self._reviver: asyncio.Task[None] | None = None
+
+    def take_out(self) -> None:
+        """Send nothing more here until it accepts connections again."""
+        if self.alive:
+            self.alive = False
+            self._reviver = asyncio.get_running_loop().create_task(self._revive())
+
+    def close(self) -> None:
+        """Let go of the instance for good."""
+        self.alive = False
+        if self._reviver:
+            self._reviver.cancel()
+        self.upstream.close()
+
+    async def drained(self, timeout_seconds: float) -> None:
+        """Return when no request is under way here, at the latest after `timeout_seconds`."""
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        while self.in_flight and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.005)
+
+    async def _revive(self) -> None:
+        while not self.alive:
+            await asyncio.sleep(REVIVE_SECONDS)
+            self.alive = await self.upstream.accepts()
+
+
+@dataclass
+class Variant:
+    """A production variant.
+
+    Parameters
+    ----------
+    name : str
+    weight : float
+        Its share of the traffic, relative to the other variants'.
+    routing : str
+        One of `ROUTINGS`.
+    instances : list of Instance
+    metrics : VariantMetrics
+    """
+
+    name: str
+    weight: float
+    routing: str
+    instances: list[Instance]
+    metrics: VariantMetrics
+    _turn: int = field(default=0, init=False)
+
+    def pick(self) -> Instance:
+        """Return the instance that gets the next request; raises NoInstanceError."""
+        candidates = [each for each in self.instances if each.alive]
+        if not candidates:
+            raise NoInstanceError
+        if len(candidates) == 1:
+            return candidates[0]
+        if self.routing == "RANDOM":
+            return candidates[int(random.random() * len(candidates))]  # noqa: S311 - traffic, not secrets
+        self._turn += 1  # so that equals take turns
+        turn = self._turn % len(candidates)
+        return min(candidates[turn:] + candidates[:turn], key=_in_flight)
+
+    async def invoke(self, request: bytes) -> UpstreamAnswer:
+        """Send the bytes of `request` to an instance, and to another one if that dies; count what happened.
+
+        Raises
+        ------
+        NoInstanceError
+            None is left.
+        BrokenError, TimedOutError
+            The model did not answer.
+        """
+        started = perf_counter_ns()
+        broken = 0
+        while True:
+            instance = self.pick()
+            instance.in_flight += 1
+            sent = perf_counter_ns()
+            try:
+                answer = await instance.upstream.exchange(request)
+            except RefusedError:
+                instance.take_out()
+                continue
+            except BrokenError:
+                broken += 1
+                if broken < MAX_BROKEN_ATTEMPTS:
+                    continue
+                self._count(instance, started, sent, 0)
+                raise
+            except (TimedOutError, asyncio.CancelledError):  # cancelled: a REST API's own, shorter limit
+                self._count(instance, started, sent, 0)
+                raise
+            finally:
+                instance.in_flight -= 1
+            self._count(instance, started, sent, answer.status)
+            return answer
+
+    def _count(self, instance: Instance, started: int, sent: int, status: int) -> None:
+        now = perf_counter_ns()
+        current = self.metrics.bin_at(time())
+        current.invocations += 1
+        current.invocations_per_instance += 1 / len(self.instances)
+        current.instances[instance.id] = current.instances.get(instance.id, 0) + 1
+        current.most_concurrent = max(current.most_concurrent, instance.in_flight + 1)
+        current.model_latency.add((now - sent) // 1000)
+        current.overhead_latency.add((sent - started) // 1000)
+        if not 200 <= status < 300:
+            current.model_errors += 1
+            current.errors_4xx += 400 <= status < 500
+            current.errors_5xx += not 400 <= status < 500
+
+
+def _in_flight(instance: Instance) -> int:
+    return instance.in_flight
+
+
+class Endpoint:
+    """An endpoint's routes at one time; a change replaces them whole."""
+
+    def __init__(self, name: str, variants: list[Variant]) -> None:
+        self.name = name
+        self.variants = {variant.name: variant for variant in variants}
+        self._only = variants[0] if len(variants) == 1 else None
+        self._names = list(self.variants)
+        self._cumulative = list(accumulate(variant.weight for variant in variants))
+
+    def choose(self) -> Variant:
+        """Return a variant, each as often as its weight says."""
+        if self._only is not None:
+            return self._only
+        weights = self._cumulative if self._cumulative[-1] > 0 else None
+        return self.variants[random.choices(self._names, cum_weights=weights)[0]]  # noqa: S311 - traffic
+
+    @property
+    def instances(self) -> dict[tuple[str, str, int], Instance]:
+        """Every instance by variant, id and port."""
+        return {
+            (variant.name, instance.id, instance.upstream.port): instance
+            for variant in self.variants.values()
+            for instance in variant.instances
+        }
+
+
+class Endpoints:
+    """All endpoints.
+
+    Parameters
+    ----------
+    metrics : Metrics
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._endpoints: dict[str, Endpoint] = {}
+
+    def get(self, name: str) -> Endpoint | None:
+        """Return the endpoint's present routes."""
+        return self._endpoints.get(name)
+
+    async def put(self, name: str, document: Any) -> dict[str, Any]:
+        """Replace the endpoint's routes; return when what was removed has no request under way.
+
+        Parameters
+        ----------
+        document : dict
+            ``{"variants": [{"name", "weight", "routing", "instances": [{"id", "port"}]}]}``
+
+        Returns
+        -------
+        dict
+            ``undrained``: ids of removed instances that were still busy after `DRAIN_SECONDS`.
+
+        Raises
+        ------
+        BadRoutesError
+        """
+        problems = list(_problems(document))
+        if problems:
+            raise BadRoutesError(f"endpoint {name}: " + "; ".join(problems))
+        before = self._endpoints[name].instances if name in self._endpoints else {}
+        endpoint = Endpoint(name, [self._variant(name, each, before) for each in document["variants"]])
+        self._endpoints[name] = endpoint
+        return await self._retire([each for key, each in before.items() if key not in endpoint.instances])
+
+    async def delete(self, name: str) -> dict[str, Any]:
+        """Forget the endpoint; return as `put` does."""
+        endpoint = self._endpoints.pop(name, None)
+        if endpoint is None:
+            return {"undrained": []}
+        undrained = await self._retire(list(endpoint.instances.values()))
+        self._metrics.forget(name)
+        return undrained
+
+    def close(self) -> None:
+        """Close every connection."""
+        for endpoint in self._endpoints.values():
+            for instance in endpoint.instances.values():
+                instance.close()
+
+    def _variant(
+        self, endpoint: str, document: dict[str, Any], before: dict[tuple[str, str, int], Instance]
+    ) -> Variant:
+        name = document["name"]
+        instances = [(each["id"], each["port"]) for each in document["instances"]]
+        return Variant(
+            name=name,
+            weight=float(document.get("weight", 1.0)),
+            routing=document.get("routing", "RANDOM"),
+            instances=[before.get((name, *each)) or Instance(*each) for each in instances],
+            metrics=self._metrics.variant(endpoint, name),
+        )
+
+    async def _retire(self, removed: list[Instance]) -> dict[str, Any]:
+        await asyncio.gather(*(instance.drained(DRAIN_SECONDS) for instance in removed))
+        undrained = [instance.id for instance in removed if instance.in_flight]
+        for instance in removed:
+            instance.close()
+        return {"undrained": undrained}
+
+
+def _problems(document: Any) -> list[str]:
+    try:
+        variants = document["variants"]
+        if not variants:
+            return ["no variants"]
+        problems = []
+        for variant in variants:
+            routing, weight = variant.get("routing", "RANDOM"), float(variant.get("weight", 1.0))
+            if routing not in ROUTINGS:
+                problems.append(f"variant {variant['name']}: routing is {routing!r}, known: {', '.join(ROUTINGS)}")
+            if not weight >= 0:
+                problems.append(f"variant {variant['name']}: weight is {weight}, 0 or more is wanted")
+            problems += [
+                f"instance {each['id']}: port is {each['port']!r}, a number is wanted"
+                for each in variant["instances"]
+                if not isinstance(each["port"], int)
+            ]
+        if len({variant["name"] for variant in variants}) < len(variants):
+            problems.append("two variants have one name")
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        return [f"not routes: {type(error).__name__}: {error}"]
+    return problems

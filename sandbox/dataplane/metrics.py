@@ -1,0 +1,130 @@
+"""The counters CloudWatch would show for an endpoint's variants, one bin a minute.
+
+A "minute" is `minute_seconds` long, so that a compressed run has as many bins as the real one. Latencies go into
+buckets of under 1.6 % relative width: any percentile can be read from a bin, and bins can be added up.
+
+References
+----------
+https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html (names and meanings)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT_BINS = 4096
+_PRECISION_BITS = 6
+
+
+@dataclass(slots=True)
+class Distribution:
+    """A distribution of whole microseconds."""
+
+    count: int = 0
+    total: int = 0
+    smallest: int = 0
+    largest: int = 0
+    buckets: dict[int, int] = field(default_factory=dict)
+
+    def add(self, value: int) -> None:
+        """Count `value` in."""
+        self.smallest = value if not self.count else min(self.smallest, value)
+        self.largest = max(self.largest, value)
+        self.count += 1
+        self.total += value
+        shift = max(value.bit_length() - _PRECISION_BITS - 1, 0)
+        bucket = (value >> shift) << shift
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``count``, ``sum``, ``min``, ``max`` and ``buckets``: pairs of a bucket's lower end and its count."""
+        return {
+            "count": self.count,
+            "sum": self.total,
+            "min": self.smallest,
+            "max": self.largest,
+            "buckets": sorted(self.buckets.items()),
+        }
+
+
+@dataclass(slots=True)
+class Bin:
+    """What one variant did in one minute."""
+
+    start: float
+    invocations: int = 0
+    invocations_per_instance: float = 0.0
+    errors_4xx: int = 0
+    errors_5xx: int = 0
+    model_errors: int = 0
+    most_concurrent: int = 0
+    model_latency: Distribution = field(default_factory=Distribution)
+    overhead_latency: Distribution = field(default_factory=Distribution)
+    instances: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self, *, complete: bool) -> dict[str, Any]:
+        """Return the bin under AWS's metric names; latencies are microseconds."""
+        return {
+            "start": self.start,
+            "complete": complete,
+            "Invocations": self.invocations,
+            "InvocationsPerInstance": self.invocations_per_instance,
+            "Invocation4XXErrors": self.errors_4xx,
+            "Invocation5XXErrors": self.errors_5xx,
+            "InvocationModelErrors": self.model_errors,
+            "ConcurrentRequestsPerModel": self.most_concurrent,
+            "ModelLatency": self.model_latency.to_json(),
+            "OverheadLatency": self.overhead_latency.to_json(),
+            "instances": self.instances,
+        }
+
+
+class VariantMetrics:
+    """The bins of one variant."""
+
+    def __init__(self, minute_seconds: float) -> None:
+        self._minute_seconds = minute_seconds
+        self._bins: deque[Bin] = deque(maxlen=KEPT_BINS)
+        self._end = 0.0
+
+    def bin_at(self, now: float) -> Bin:
+        """Return the bin that `now` (seconds since the epoch) falls into."""
+        if now >= self._end:
+            start = now // self._minute_seconds * self._minute_seconds
+            self._end = start + self._minute_seconds
+            self._bins.append(Bin(start))
+        return self._bins[-1]
+
+    def since(self, since: float, now: float) -> list[dict[str, Any]]:
+        """Return the bins that start at `since` or later, oldest first; minutes without a request have none."""
+        return [
+            each.to_json(complete=each.start + self._minute_seconds <= now)
+            for each in self._bins
+            if each.start >= since
+        ]
+
+
+class Metrics:
+    """The metrics of every endpoint's variants; they outlive a change of the endpoint's routes."""
+
+    def __init__(self, minute_seconds: float) -> None:
+        self.minute_seconds = minute_seconds
+        self._variants: dict[tuple[str, str], VariantMetrics] = {}
+
+    def variant(self, endpoint: str, variant: str) -> VariantMetrics:
+        """Return where a variant's requests are counted."""
+        return self._variants.setdefault((endpoint, variant), VariantMetrics(self.minute_seconds))
+
+    def forget(self, endpoint: str) -> None:
+        """Drop a deleted endpoint's bins."""
+        for key in [key for key in self._variants if key[0] == endpoint]:
+            del self._variants[key]
+
+    def since(self, since: float, now: float) -> dict[str, Any]:
+        """Return ``minute_seconds`` and ``endpoints``: bins by endpoint and variant."""
+        endpoints: dict[str, Any] = {}
+        for (endpoint, variant), metrics in self._variants.items():
+            endpoints.setdefault(endpoint, {})[variant] = metrics.since(since, now)
+        return {"minute_seconds": self.minute_seconds, "now": now, "endpoints": endpoints}

@@ -1,0 +1,184 @@
+"""InvokeEndpoint: the wire format as boto3 reads it, statuses, variants."""
+
+import asyncio
+import json
+from collections import Counter
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from serving.http_answer import Answer
+
+JSON = b"application/json"
+
+
+def client(plane):
+    return boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=f"http://127.0.0.1:{plane.port}",
+        region_name="us-east-1",
+        aws_access_key_id="AKIATEST",
+        aws_secret_access_key="secret",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def test_boto3_reads_the_answer(plane, make_server):
+    attributes = b"X-Amzn-SageMaker-Custom-Attributes: trace=1\r\n"
+    model = make_server(lambda head, body: Answer(200, b"text/plain", body[::-1], attributes))
+    plane.route(main=[model])
+
+    answer = client(plane).invoke_endpoint(
+        EndpointName="kdd", Body=b"abc", ContentType="text/csv", Accept="text/plain", CustomAttributes="c=2"
+    )
+
+    assert answer["Body"].read() == b"cba"
+    assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/plain", "main")
+    assert answer["CustomAttributes"] == "trace=1"
+    assert len(answer["ResponseMetadata"]["RequestId"]) == 36
+    sent = model.calls[0].head
+    assert (sent.method, sent.path) == ("POST", "/invocations")
+    assert (sent.headers["content-type"], sent.headers["accept"]) == ("text/csv", "text/plain")
+    assert sent.headers["x-amzn-sagemaker-custom-attributes"] == "c=2"
+    assert "authorization" not in sent.headers
+
+
+def test_unknown_endpoint_is_a_validation_error(plane):
+    with pytest.raises(ClientError) as caught:
+        client(plane).invoke_endpoint(EndpointName="nobody", Body=b"1")
+
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+    assert "Endpoint nobody of account 123456789012 not found." in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, "client"), (500, "server"), (301, "server")])
+def test_containers_error_is_a_model_error(plane, make_server, status, kind):
+    plane.route(main=[make_server(lambda head, body: Answer(status, JSON, b"row 1 is bad"))])
+
+    with pytest.raises(ClientError) as caught:
+        client(plane).invoke_endpoint(EndpointName="kdd", Body=b"1")
+
+    error = caught.value.response
+    assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ("ModelError", 424)
+    assert f'Received {kind} error ({status}) from primary with message "row 1 is bad"' in error["Error"]["Message"]
+    assert (error["OriginalStatusCode"], error["OriginalMessage"]) == (status, "row 1 is bad")
+    counted = plane.metrics()
+    assert (counted["Invocations"], counted["InvocationModelErrors"]) == (1, 1)
+    assert counted["Invocation4XXErrors"] == (status == 400)
+    assert counted["Invocation5XXErrors"] == (status != 400)
+
+
+def test_payload_over_6_mb_is_refused(plane, make_server):
+    model = make_server()
+    plane.route(main=[model])
+
+    assert plane.invoke(b"1" * 6_291_456).status == 200
+    assert plane.invoke(b"1" * 6_291_457).status == 413
+    assert len(model.calls) == 1
+
+
+def test_target_variant_is_invoked(plane, make_server):
+    first, second = make_server(), make_server()
+    plane.route(first=[first], second=[second])
+
+    for _ in range(5):
+        answer = plane.invoke(X_Amzn_SageMaker_Target_Variant="second")
+        assert answer.headers["x-Amzn-Invoked-Production-Variant"] == "second"
+    unknown = plane.invoke(X_Amzn_SageMaker_Target_Variant="third")
+
+    assert (len(first.calls), len(second.calls)) == (0, 5)
+    assert (unknown.status, unknown.headers["x-amzn-ErrorType"]) == (400, "ValidationError")
+
+
+def test_what_is_not_emulated_is_refused_by_name(plane, make_server):
+    plane.route(main=[make_server()])
+
+    answer = plane.invoke(X_Amzn_SageMaker_Target_Model="a.tar.gz")
+
+    assert answer.status == 400
+    assert "does not emulate x-amzn-sagemaker-target-model" in json.loads(answer.body)["Message"]
+
+
+def test_weights_share_the_traffic(plane, make_server):
+    server = make_server()
+    instances = [{"id": "i-0", "port": server.port}]
+    variants = [{"name": name, "weight": weight, "instances": instances} for name, weight in (("a", 3), ("b", 1))]
+    plane.put("endpoints/kdd", {"variants": variants})
+
+    async def invoke_many():
+        endpoint = plane.endpoints.get("kdd")
+        return Counter(endpoint.choose().name for _ in range(4000))
+
+    shares = plane.background.run(invoke_many())
+
+    assert shares["a"] == pytest.approx(3000, abs=150)  # 5.5 standard deviations of a binomial(4000, 3/4)
+
+
+def test_get_is_not_invoke_endpoint(plane):
+    answer = plane.call("GET", "/endpoints/kdd/invocations")
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_unknown_path_is_named(plane):
+    answer = plane.call("POST", "/endpoints/kdd/async-invocations")
+
+    assert answer.status == 404
+    assert "POST /endpoints/kdd/async-invocations" in json.loads(answer.body)["message"]
+
+
+def test_chunked_answer_of_a_container_is_passed_on(plane, background):
+    async def speak(reader, writer):
+        await reader.readuntil(b"1,2,3")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+        writer.write(b"2\r\nde\r\n0\r\n\r\n")
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+
+    server = background.run(asyncio.start_server(speak, "127.0.0.1", 0))
+    background.closers.append(server.close)
+    port = server.sockets[0].getsockname()[1]
+    plane.put("endpoints/kdd", {"variants": [{"name": "main", "instances": [{"id": "i-0", "port": port}]}]})
+
+    assert plane.invoke().body == b"abcde"
+
+
+def test_answer_that_ends_with_its_connection_is_passed_on(plane, background):
+    async def speak(reader, writer):
+        await reader.readuntil(b"1,2,3")
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil the end")
+        writer.close()
+
+    server = background.run(asyncio.start_server(speak, "127.0.0.1", 0))
+    background.closers.append(server.close)
+    port = server.sockets[0].getsockname()[1]
+    plane.put("endpoints/kdd", {"variants": [{"name": "main", "instances": [{"id": "i-0", "port": port}]}]})
+
+    assert [plane.invoke().body for _ in range(2)] == [b"until the end"] * 2
+
+
+def test_server_that_speaks_no_http_is_a_model_error(plane, background):
+    async def speak(reader, writer):
+        await reader.readuntil(b"1,2,3")
+        writer.write(b"what?\r\n\r\n")
+        await writer.drain()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+
+    server = background.run(asyncio.start_server(speak, "127.0.0.1", 0))
+    background.closers.append(server.close)
+    port = server.sockets[0].getsockname()[1]
+    plane.put("endpoints/kdd", {"variants": [{"name": "main", "instances": [{"id": "i-0", "port": port}]}]})
+
+    answer = plane.invoke()
+
+    assert answer.status == 424
+    assert json.loads(answer.body)["OriginalMessage"] == "The container closed the connection without an answer"

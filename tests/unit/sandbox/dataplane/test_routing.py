@@ -1,0 +1,235 @@
+"""Routes change, instances die: no request is lost."""
+
+import asyncio
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from serving.http_answer import Answer
+
+OK = Answer(200, b"text/plain", b"ok")
+
+
+@pytest.fixture
+def caller(plane):
+    """Calls the endpoint without a pause from several threads until told to stop; remembers every status."""
+    statuses, stop = [], threading.Event()
+
+    def work():
+        while not stop.is_set():
+            statuses.append(plane.invoke().status)
+
+    pool = ThreadPoolExecutor(4)
+
+    def start():
+        for _ in range(4):
+            pool.submit(work)
+        while len(statuses) < 20:
+            time.sleep(0.005)
+
+    def finish():
+        stop.set()
+        pool.shutdown()
+        return statuses
+
+    yield start, finish
+    finish()
+
+
+def slow(seconds):
+    async def answer():
+        await asyncio.sleep(seconds)
+        return OK
+
+    return lambda head, body: answer()
+
+
+def test_no_request_is_lost_when_routes_are_swapped(plane, make_server, caller):
+    start, finish = caller
+    servers = [make_server(slow(0.005)) for _ in range(4)]
+    plane.route(main=servers[:1])
+    start()
+    for turn in range(12):
+        old = servers[turn % 4]
+        plane.route(main=[servers[(turn + 1) % 4]])
+        old.die()  # the routes' change has drained it
+        old.listen_again()
+
+    statuses = finish()
+
+    assert set(statuses) == {200}
+    assert min(len(server.calls) for server in servers) > 0
+
+
+def test_no_request_is_lost_when_an_instance_dies(plane, make_server, caller):
+    start, finish = caller
+    mortal, other = make_server(slow(0.02)), make_server(slow(0.001))
+    plane.route(main=[mortal, other])
+    start()
+    mortal.die()
+    time.sleep(0.3)
+    served = len(other.calls)
+    time.sleep(0.2)
+
+    statuses = finish()
+
+    assert set(statuses) == {200}
+    assert len(other.calls) > served
+
+
+def test_dead_instance_comes_back_when_it_accepts_again(plane, make_server):
+    mortal, other = make_server(), make_server()
+    plane.route(main=[mortal, other])
+    mortal.die()
+    for _ in range(20):
+        assert plane.invoke().status == 200
+    before = len(mortal.calls)
+    mortal.listen_again()
+
+    deadline = time.monotonic() + 10
+    while len(mortal.calls) == before and time.monotonic() < deadline:
+        assert plane.invoke().status == 200
+        time.sleep(0.01)
+
+    assert len(mortal.calls) > before
+
+
+def test_endpoint_without_a_living_instance_is_unavailable(plane, make_server):
+    mortal = make_server()
+    plane.route(main=[mortal])
+    mortal.die()
+
+    answer = plane.invoke()
+
+    assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (503, "ServiceUnavailable")
+
+
+def test_request_that_kills_instances_does_not_kill_them_all(plane, background):
+    accepted = []
+
+    async def speak(reader, writer):
+        accepted.append(1)
+        await reader.readuntil(b"1,2,3")
+        writer.close()
+
+    servers = [background.run(asyncio.start_server(speak, "127.0.0.1", 0)) for _ in range(6)]
+    background.closers += [each.close for each in servers]
+    instances = [{"id": f"i-{n}", "port": each.sockets[0].getsockname()[1]} for n, each in enumerate(servers)]
+    plane.put("endpoints/kdd", {"variants": [{"name": "main", "instances": instances}]})
+
+    assert plane.invoke().status == 424
+    assert len(accepted) == 3
+
+
+def test_put_returns_when_removed_instances_have_drained(plane, make_server):
+    old, new = make_server(slow(0.4)), make_server()
+    plane.route(main=[old])
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(plane.invoke)
+        while not old.calls:
+            time.sleep(0.005)
+        started = time.monotonic()
+        answer = plane.route(main=[new])
+        waited = time.monotonic() - started
+
+        assert under_way.done() or under_way.result(1).status == 200
+    assert answer == {"undrained": []}
+    assert waited > 0.2
+    assert plane.invoke().status == 200
+    assert len(new.calls) == 1
+
+
+def test_put_does_not_wait_for_instances_that_stay(plane, make_server):
+    busy, new = make_server(slow(1.0)), make_server()
+    plane.route(main=[busy])
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(plane.invoke)
+        while not busy.calls:
+            time.sleep(0.005)
+        started = time.monotonic()
+        plane.route(main=[busy, new])
+
+        assert time.monotonic() - started < 0.5
+        assert under_way.result().status == 200
+
+
+def test_deleted_endpoint_is_gone_when_delete_returns(plane, make_server):
+    plane.route(main=[make_server()])
+    plane.invoke()
+
+    assert plane.call("DELETE", "/_sandbox/endpoints/kdd").status == 200
+    assert plane.invoke().status == 400
+    assert json.loads(plane.call("GET", "/_sandbox/metrics").body)["endpoints"] == {}
+    assert plane.call("DELETE", "/_sandbox/endpoints/kdd").status == 200
+
+
+def test_least_outstanding_requests_avoids_the_busy_instance(plane, make_server):
+    busy, free = make_server(slow(1.0)), make_server()
+    plane.route(main=[busy, free], routing="LEAST_OUTSTANDING_REQUESTS")
+    with ThreadPoolExecutor(2) as pool:
+        first = [pool.submit(plane.invoke) for _ in range(2)]
+        while len(busy.calls) + len(free.calls) < 2:
+            time.sleep(0.005)
+        calls = len(busy.calls)
+        for _ in range(20):
+            plane.invoke()
+
+        assert len(busy.calls) == calls
+        assert [each.result().status for each in first] == [200, 200]
+
+
+def test_random_routing_uses_every_instance(plane, make_server):
+    servers = [make_server() for _ in range(3)]
+    plane.route(main=servers)
+    for _ in range(60):
+        plane.invoke()
+
+    assert min(len(server.calls) for server in servers) >= 5  # P(fewer) < 1e-4 at p = 1/3
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({}, "not routes: KeyError"),
+        ({"variants": []}, "no variants"),
+        ({"variants": [{"name": "a", "routing": "ROUND", "instances": []}]}, "variant a: routing is 'ROUND', known"),
+        ({"variants": [{"name": "a", "weight": -1, "instances": []}]}, "weight is -1.0, 0 or more"),
+        ({"variants": [{"name": "a", "instances": [{"id": "i", "port": "x"}]}]}, "instance i: port is 'x'"),
+        ({"variants": [{"name": "a", "instances": []}] * 2}, "two variants have one name"),
+    ],
+)
+def test_routes_that_make_no_sense_are_refused_and_the_old_ones_stay(plane, make_server, document, message):
+    plane.route(main=[make_server()])
+
+    answer = plane.call("PUT", "/_sandbox/endpoints/kdd", json.dumps(document))
+
+    assert answer.status == 400
+    assert message in json.loads(answer.body)["message"]
+    assert plane.invoke().status == 200
+
+
+def test_body_that_is_no_json_is_refused(plane):
+    assert plane.call("PUT", "/_sandbox/endpoints/kdd", b"{").status == 400
+    assert plane.call("POST", "/_sandbox/endpoints/kdd", b"{}").status == 405
+    assert plane.call("GET", "/_sandbox/nothing").status == 404
+
+
+def test_metrics_are_counted_as_aws_counts_them(plane, make_server):
+    plane.route(main=[make_server(slow(0.02)), make_server(slow(0.02))])
+    for _ in range(10):
+        plane.invoke()
+
+    counted = plane.metrics()
+    each = counted["bins"][0]
+    latency = [b["ModelLatency"] for b in counted["bins"]]
+
+    assert counted["Invocations"] == 10
+    assert sum(b["InvocationsPerInstance"] for b in counted["bins"]) == pytest.approx(5)
+    assert sum(sum(b["instances"].values()) for b in counted["bins"]) == 10
+    assert each["start"] % 60 == 0
+    assert min(b["min"] for b in latency) >= 20_000  # microseconds
+    assert sum(count for b in latency for _, count in b["buckets"]) == 10
+    assert sum(b["count"] for b in latency) == 10
