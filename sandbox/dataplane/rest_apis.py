@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote, unquote
 
 from sandbox.dataplane.gateway_responses import GatewayResponses, RejectedError
 from sandbox.dataplane.integrations import BadIntegrationError, Integrations
@@ -118,16 +119,22 @@ class _Stage:
         for pattern, methods in self._methods:
             if match := pattern.fullmatch(path.rstrip("/") or "/"):
                 method = methods.get(verb) or methods.get("ANY")
-                return method, match.groupdict(), method.path if method else ""
+                variables = {name: unquote(value) for name, value in match.groupdict().items()}
+                return method, variables, method.path if method else ""
         return None, {}, ""
 
 
 def _pattern(path: str) -> re.Pattern[str]:
+    """Return what matches a path as it is sent: a slash within a segment stays encoded."""
     parts, start = [], 0
     for match in _VARIABLE.finditer(path):
-        parts += [re.escape(path[start : match.start()]), f"(?P<{match[1]}>{'.+' if match[2] else '[^/]+'})"]
+        parts += [_literal(path[start : match.start()]), f"(?P<{match[1]}>{'.+' if match[2] else '[^/]+'})"]
         start = match.end()
-    return re.compile("".join(parts) + re.escape(path[start:]))
+    return re.compile("".join(parts) + _literal(path[start:]))
+
+
+def _literal(path: str) -> str:
+    return re.escape(quote(path, safe="/-_.~!$&'()*+,;=:@"))
 
 
 def _specificity(path: str) -> list[int]:
