@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.runtime import Runtime
 
@@ -16,13 +17,15 @@ INTERVAL_SECONDS = 2.0
 BATCH_EVENTS = 1_000  # PutLogEvents takes 10,000 events and 1 MiB; a line is seldom longer than 1 kB
 LINE_CHARACTERS = 4_000
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass
 class _Stream:
     group: str
     name: str
     offset_bytes: int = 0
-    ready: bool = field(default=False)
+    ready: bool = False
 
 
 class LogShipper:
@@ -68,19 +71,18 @@ class LogShipper:
 
     def _ship(self, log: Path, stream: _Stream, *, last: bool) -> None:
         lines = _new_lines(log, stream, last=last)
-        if not lines:
-            return
-        if not stream.ready:
-            self._create(stream)
         now_ms = int(time.time() * 1000)
         events = [{"timestamp": now_ms, "message": line[:LINE_CHARACTERS]} for line in lines]
-        for start in range(0, len(events), BATCH_EVENTS):
-            with suppress(ClientError):  # a group its owner deleted in the meantime
-                self._client.put_log_events(
-                    logGroupName=stream.group,
-                    logStreamName=stream.name,
-                    logEvents=events[start : start + BATCH_EVENTS],
-                )
+        try:
+            for start in range(0, len(events), BATCH_EVENTS):
+                self._put(stream, events[start : start + BATCH_EVENTS])
+        except (ClientError, BotoCoreError) as error:  # a group somebody deleted, a sandbox that goes down
+            _log.info("%s is not shipped to %s: %s", log, stream.group, error)
+
+    def _put(self, stream: _Stream, events: list[dict[str, object]]) -> None:
+        if not stream.ready:
+            self._create(stream)
+        self._client.put_log_events(logGroupName=stream.group, logStreamName=stream.name, logEvents=events)
 
     def _create(self, stream: _Stream) -> None:
         with suppress(self._client.exceptions.ResourceAlreadyExistsException):

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import socket
 import sys
-import threading
 import time
 import uuid
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
 
 from sandbox import events, functions, sagemaker, workflows
+from sandbox.processes import log_tail, spawn, terminate
 from sandbox.runtime import Runtime
 from sandbox.sagemaker.images import REGISTRY, Image
 
@@ -46,31 +44,26 @@ def runtime(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def routes(runtime):
-    """What the data plane was told, by endpoint; the newest last. None: deleted."""
-    told: dict[str, list] = {}
+def dataplane(runtime, tmp_path_factory):
+    """The data plane, as the sandbox's server starts it."""
+    arguments = ["--port", str(runtime.dataplane_port), "--front", runtime.endpoint_url]
+    process = spawn(
+        [sys.executable, "-m", "sandbox.dataplane", *arguments],
+        env=runtime.environment(),
+        log=tmp_path_factory.mktemp("dataplane") / "log",
+    )
+    deadline = time.monotonic() + 20
+    while not listening(runtime.dataplane_port):
+        assert process.exit_code is None, log_tail(process.log)
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield
+    terminate(process, grace_seconds=2)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.answer(body["variants"])
 
-        def do_DELETE(self):
-            self.answer(None)
-
-        def answer(self, variants):
-            told.setdefault(self.path.removeprefix("/_sandbox/endpoints/"), []).append(variants)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", runtime.dataplane_port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield told
-    server.shutdown()
-    server.server_close()
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

@@ -132,8 +132,7 @@ def test_log_lines_reach_the_tail_and_the_configured_log_group(function, client,
     assert tail.splitlines()[-1].startswith("REPORT RequestId:")
     logs = runtime.client("logs")
     eventually(lambda: logs.describe_log_groups(logGroupNamePrefix=f"/own/{name}")["logGroups"])
-    (stream,) = logs.describe_log_streams(logGroupName=f"/own/{name}")["logStreams"]
-    events = logs.get_log_events(logGroupName=f"/own/{name}", logStreamName=stream["logStreamName"])["events"]
+    events = eventually(lambda: logs.filter_log_events(logGroupName=f"/own/{name}")["events"])
     assert "hello" in [event["message"] for event in events]
     assert client.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"] == f"/own/{name}"
 

@@ -6,6 +6,9 @@ import io
 import tarfile
 
 import pytest
+from moto.sagemaker.models import sagemaker_backends
+
+from sandbox.runtime import ACCOUNT_ID
 
 ROLE = "arn:aws:iam::123456789012:role/job"
 
@@ -71,7 +74,7 @@ def pack(put):
 
 
 @pytest.fixture
-def host(client, name, image, pack, routes, wait_for):
+def host(client, name, image, pack, dataplane, wait_for):
     """Make a model, an endpoint configuration and, the first time, an endpoint; clean up afterwards."""
     made = []
 
@@ -102,3 +105,25 @@ def host(client, name, image, pack, routes, wait_for):
         if client.list_endpoints(NameContains=endpoint)["Endpoints"]:
             settled()
             client.delete_endpoint(EndpointName=endpoint)
+
+
+@pytest.fixture
+def instances(name):
+    """The instances of the endpoint ``name`` in service, as the data plane knows them."""
+
+    def look():
+        endpoint = sagemaker_backends[ACCOUNT_ID]["us-east-1"].endpoints[name]
+        return endpoint.variants[0].routes()["instances"]
+
+    return look
+
+
+@pytest.fixture
+def predict(runtime, name):
+    """Invoke the endpoint ``name``."""
+    client = runtime.client("sagemaker-runtime")
+
+    def invoke(body="x", content_type="text/csv"):
+        return client.invoke_endpoint(EndpointName=name, ContentType=content_type, Body=body)["Body"].read().decode()
+
+    return invoke

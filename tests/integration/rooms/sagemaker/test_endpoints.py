@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.request
 
 import pytest
@@ -52,34 +53,60 @@ def scalable(runtime, name):
     return register
 
 
-def test_endpoint_serves_its_model_on_every_instance(client, host, name, routes):
+def test_endpoint_serves_its_model_on_every_instance(host, instances, predict):
     host("one", InitialInstanceCount=2, RoutingConfig={"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"})
-    (route,) = routes[name][-1]
-    assert (route["name"], route["weight"], route["routing"]) == ("main", 1.0, "LEAST_OUTSTANDING_REQUESTS")
-    assert [ask(instance) for instance in route["instances"]] == ["one", "one"]
     variant = variant_of(host.settled())
+    assert predict() == "one"
+    assert [ask(instance) for instance in instances()] == ["one", "one"]
     assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (2, 2)
+    assert variant["RoutingConfig"]["RoutingStrategy"] == "LEAST_OUTSTANDING_REQUESTS"
 
 
-def test_update_swaps_all_instances_and_ends_the_old_ones(host, name, routes, update):
+def test_update_swaps_all_instances_and_ends_the_old_ones(host, name, instances, update, predict):
     host("one")
-    old = routes[name][-1][0]["instances"][0]
+    (old,) = instances()
     endpoint = update("two")
-    new = routes[name][-1][0]["instances"]
     assert endpoint["EndpointConfigName"] == f"{name}-2"
-    assert [ask(instance) for instance in new] == ["two"]
+    assert predict() == "two"
     assert not answers_at(old["port"])
 
 
-def test_failed_update_leaves_the_old_configuration_in_service(client, host, name, routes, update):
+def test_update_and_scaling_under_load_lose_no_request(client, host, name, update, predict):
     host("one")
-    before = routes[name][-1]
+    over = threading.Event()
+    answers: list[str] = []
+
+    def call():
+        while not over.is_set():
+            try:
+                answers.append(predict())
+            except Exception as error:
+                answers.append(repr(error))
+
+    users = [threading.Thread(target=call) for _ in range(4)]
+    for user in users:
+        user.start()
+    update("two")
+    for count in (3, 1):
+        wanted = {"VariantName": "main", "DesiredInstanceCount": count}
+        client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[wanted])
+        host.settled()
+    over.set()
+    for user in users:
+        user.join()
+    assert set(answers) == {"one", "two"}
+    assert predict() == "two"
+
+
+def test_failed_update_leaves_the_old_configuration_in_service(client, host, name, instances, update, predict):
+    host("one")
+    before = instances()
     endpoint = update("two", environment={"MODE": "crash"})
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", f"{name}-1")
     assert "did not pass the ping health check" in endpoint["FailureReason"]
     assert "model file is of an unknown version" in endpoint["FailureReason"]
-    assert routes[name][-1] == before
-    assert ask(before[0]["instances"][0]) == "one"
+    assert instances() == before
+    assert predict() == "one"
     client.delete_endpoint_config(EndpointConfigName=f"{name}-2")
 
 
@@ -92,9 +119,9 @@ def test_endpoint_fails_with_the_missing_artifact_in_its_reason(host, bucket, cl
         client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-1")
 
 
-def test_scaling_starts_and_ends_processes(client, host, name, routes):
+def test_scaling_starts_and_ends_processes(client, host, name, instances):
     host("one")
-    first = routes[name][-1][0]["instances"]
+    first = instances()
 
     def scale(**wanted):
         client.update_endpoint_weights_and_capacities(
@@ -103,7 +130,7 @@ def test_scaling_starts_and_ends_processes(client, host, name, routes):
         return host.settled()
 
     endpoint = scale(DesiredInstanceCount=3)
-    three = routes[name][-1][0]["instances"]
+    three = instances()
     assert variant_of(endpoint)["CurrentInstanceCount"] == 3
     assert three[0] == first[0]
     assert [ask(instance) for instance in three] == ["one"] * 3
@@ -112,7 +139,7 @@ def test_scaling_starts_and_ends_processes(client, host, name, routes):
     assert [answers_at(instance["port"]) for instance in three] == [True, False, False]
 
 
-def test_scale_out_without_the_artifact_leaves_the_count(client, host, name, runtime, bucket, routes):
+def test_scale_out_without_the_artifact_leaves_the_count(client, host, name, runtime, bucket, predict):
     host("one")
     runtime.client("s3").delete_object(Bucket=bucket, Key=f"models/{name}-1.tar.gz")
     client.update_endpoint_weights_and_capacities(
@@ -122,7 +149,7 @@ def test_scale_out_without_the_artifact_leaves_the_count(client, host, name, run
     variant = variant_of(endpoint)
     assert "Failed to download model data" in endpoint["FailureReason"]
     assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (1, 1)
-    assert answers_at(routes[name][-1][0]["instances"][0]["port"])
+    assert predict() == "one"
 
 
 @pytest.mark.parametrize(
@@ -170,17 +197,15 @@ def test_variant_cannot_be_removed_under_automatic_scaling(client, host, name, u
         update("two", VariantName="other")
 
 
-def test_deleting_an_endpoint_ends_its_processes_and_its_scaling(
-    client, host, name, routes, runtime, scalable, wait_for
-):
+def test_deleting_ends_processes_and_scaling(client, host, name, instances, predict, runtime, scalable, eventually):
     host("one")
     scalable()
-    port = routes[name][-1][0]["instances"][0]["port"]
+    (instance,) = instances()
     client.delete_endpoint(EndpointName=name)
-    gone = lambda: {"gone": not client.list_endpoints(NameContains=name)["Endpoints"]}  # noqa: E731
-    wait_for(gone, "gone", until=(True,))
-    assert routes[name][-1] is None
-    assert not answers_at(port)
+    eventually(lambda: not client.list_endpoints(NameContains=name)["Endpoints"])
+    with pytest.raises(ClientError, match=name):
+        predict()
+    assert not answers_at(instance["port"])
     targets = runtime.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="sagemaker", ResourceIds=[f"endpoint/{name}/variant/main"]
     )
@@ -206,14 +231,14 @@ def test_configuration_in_use_cannot_be_deleted_or_replaced(client, host, name):
         host.configure(f"{name}-1")
 
 
-def test_instances_log_to_cloudwatch(client, host, name, runtime, wait_for):
+def test_instances_log_to_cloudwatch(host, name, runtime, eventually):
     host("one")
     logs = runtime.client("logs")
     group = f"/aws/sagemaker/Endpoints/{name}"
-    shipped = lambda: {"there": bool(logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])}  # noqa: E731
-    wait_for(shipped, "there", until=(True,))
-    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
-    assert stream["logStreamName"].startswith("main/i-")
+    eventually(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
+    event = eventually(lambda: logs.filter_log_events(logGroupName=group)["events"])[0]
+    assert event["logStreamName"].startswith("main/i-")
+    assert event["message"] == "serving one"
 
 
 @pytest.mark.parametrize(
