@@ -1,4 +1,4 @@
-"""EventBridge rules and schedules: described and listed, but nothing is delivered and nothing fires."""
+"""EventBridge rules and schedules; `sandbox.events` delivers what they say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ class Rule(Provisioner):
     """A rule of an event bus with its targets."""
 
     replaced_by = frozenset({"Name", "EventBusName"})
-    inert = "no event or schedule reaches its targets"
 
     def create(self, request: Request) -> Outcome:
         """PutRule and PutTargets."""
@@ -43,7 +42,6 @@ class Schedule(Provisioner):
     """A schedule of EventBridge Scheduler."""
 
     replaced_by = frozenset({"Name", "GroupName"})
-    inert = "it never fires"
 
     def create(self, request: Request) -> Outcome:
         """CreateSchedule."""

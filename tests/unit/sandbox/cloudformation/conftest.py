@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class World:
     def __init__(self) -> None:
         self.alive: dict[str, Mapping[str, Any]] = {}
         self.calls: list[tuple[str, str, Any]] = []
-        self.counter = 0
+        self.made: Counter[str] = Counter()
         self.lock = threading.Lock()
         self.hold = threading.Event()
         self.hold.set()
@@ -55,8 +56,8 @@ def world() -> Iterator[World]:
         def create(self, request: Request) -> Outcome:
             world.note("create", request)
             with world.lock:
-                world.counter += 1
-                physical_id = f"{request.logical_id}-{world.counter}"
+                world.made[request.logical_id] += 1
+                physical_id = f"{request.logical_id}-{world.made[request.logical_id]}"
             world.alive[physical_id] = request.properties
             return Outcome(physical_id, {"Value": request.properties.get("Value"), "Arn": f"arn:{physical_id}"})
 

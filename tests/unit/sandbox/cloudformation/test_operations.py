@@ -84,7 +84,7 @@ def test_replacement_reaches_dependants_and_the_old_one_goes_last(driver: Any, w
     stack = driver.update({**resources, "A": thing(Name="two")})
     assert [(verb, name) for verb, name, _ in world.calls[2:]] == [("create", "A"), ("update", "B"), ("delete", "A")]
     assert stack.resources["B"].properties == {"Value": stack.resources["A"].physical_id}
-    assert set(world.alive) == {"A-3", "B-2"}
+    assert set(world.alive) == {"A-2", "B-1"}
 
 
 def test_update_replace_policy_retain_keeps_the_replaced_resource(driver: Any, world: Any, thing: Any) -> None:
@@ -117,9 +117,9 @@ def test_failed_update_puts_back_values_replacements_and_new_resources(driver: A
         "UPDATE_ROLLBACK_COMPLETE",
     ]
     assert stack.reason is None
-    assert set(world.alive) == {"A-1", "B-2"}
-    assert world.said("update") == [("update", "B", "A-3"), ("update", "B", "A-1")]
-    assert {name: resource.physical_id for name, resource in stack.resources.items()} == {"A": "A-1", "B": "B-2"}
+    assert set(world.alive) == {"A-1", "B-1"}
+    assert world.said("update") == [("update", "B", "A-2"), ("update", "B", "A-1")]
+    assert {name: resource.physical_id for name, resource in stack.resources.items()} == {"A": "A-1", "B": "B-1"}
 
 
 def test_failed_resource_gets_its_old_properties_again(driver: Any, world: Any, thing: Any) -> None:
@@ -136,7 +136,7 @@ def test_failed_update_with_rollback_disabled_can_go_on_or_back(driver: Any, wor
     assert driver.update(bad, DisableRollback=True).status == "UPDATE_FAILED"
     driver.service.roll_back("stack")
     assert driver.settle().status == "UPDATE_ROLLBACK_COMPLETE"
-    assert world.alive == {"A-1": {"Value": 1}, "B-2": {"Value": 1}}
+    assert world.alive == {"A-1": {"Value": 1}, "B-1": {"Value": 1}}
     driver.update(bad, DisableRollback=True)
     assert driver.update({"A": thing(Value=2), "B": thing(Value=3)}).status == "UPDATE_COMPLETE"
 
@@ -151,7 +151,7 @@ def test_failed_rollback_can_be_continued_without_the_resource_that_blocks_it(
         driver.update({"A": thing(Value=3)})
     driver.service.continue_rollback("stack", frozenset({"A"}))
     assert driver.settle().status == "UPDATE_ROLLBACK_COMPLETE"
-    assert world.alive["B-2"] == {"Value": 1}
+    assert world.alive["B-1"] == {"Value": 1}
 
 
 def test_cancelled_update_rolls_back(driver: Any, world: Any, thing: Any) -> None:
@@ -165,7 +165,7 @@ def test_cancelled_update_rolls_back(driver: Any, world: Any, thing: Any) -> Non
     driver.service.cancel_update("stack")
     world.hold.set()
     assert driver.settle().status == "UPDATE_ROLLBACK_COMPLETE"
-    assert world.alive == {"A-1": {"Value": 1}, "B-2": {"Value": 1}}
+    assert world.alive == {"A-1": {"Value": 1}, "B-1": {"Value": 1}}
 
 
 def test_delete_goes_against_the_dependencies_and_keeps_what_is_retained(driver: Any, world: Any, thing: Any) -> None:
