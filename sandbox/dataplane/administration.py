@@ -1,4 +1,4 @@
-"""The sandbox's own calls, which only its server makes: routes of endpoints, snapshots of REST APIs, metrics."""
+"""The sandbox's own calls, which only its server makes: routes, pace, snapshots of REST APIs, metrics."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import orjson
 from sandbox.dataplane.endpoints import BadRoutesError, Endpoints
 from sandbox.dataplane.invoke import JSON
 from sandbox.dataplane.metrics import Metrics
+from sandbox.dataplane.pace import BadPaceError
 from sandbox.dataplane.rest_apis import BadSnapshotError, RestApis
 from serving.http_answer import Answer, refuse
 from serving.http_head import RequestHead
@@ -38,8 +39,13 @@ class Administration:
             return self._api(head.method, unquote(match["api_id"]), unquote(match["stage"]))
         if (head.method, head.path) == ("GET", "/_sandbox/metrics"):
             since = float(parse_qs(head.query).get("since", ["0"])[0])
-            return lambda _: _ok(self._metrics.since(since, time()))
+            return lambda _: _ok({**self._metrics.since(since, time()), "in_flight": self._endpoints.in_flight()})
+        if head.path == "/_sandbox/pace":
+            return _handler(head.method, {"PUT": self._pace})
         return lambda _: refuse(404, f"{head.method} {head.path} is not a call of the data plane")
+
+    async def _pace(self, body: bytes) -> dict[str, Any]:
+        return self._endpoints.pace.put(orjson.loads(body))
 
     def _endpoint(self, method: str, name: str) -> Handler:
         calls: dict[str, Callable[[bytes], Awaitable[dict[str, Any]]]] = {
@@ -70,7 +76,7 @@ def _handler(method: str, calls: dict[str, Callable[[bytes], Awaitable[dict[str,
             return _ok(await call(body))
         except orjson.JSONDecodeError as error:
             return refuse(400, f"the body is not JSON: {error}")
-        except (BadRoutesError, BadSnapshotError) as error:
+        except (BadRoutesError, BadSnapshotError, BadPaceError) as error:
             return refuse(400, str(error))
 
     return answer

@@ -14,6 +14,7 @@ from time import perf_counter_ns, time
 from typing import Any
 
 from sandbox.dataplane.metrics import Metrics, VariantMetrics
+from sandbox.dataplane.pace import Pace, Turnstile
 from sandbox.dataplane.upstream import BrokenError, RefusedError, TimedOutError, Upstream, UpstreamAnswer
 
 MODEL_TIMEOUT_SECONDS = 60.0  # a container's limit for /invocations: your-algorithms-inference-code.html
@@ -38,6 +39,7 @@ class Instance:
         self.id = instance_id
         self.in_flight = 0
         self.alive = True
+        self.turnstile = Turnstile()
         self.upstream = Upstream(port, timeout_seconds=MODEL_TIMEOUT_SECONDS)
         self._reviver: asyncio.Task[None] | None = None
 
@@ -79,6 +81,8 @@ class Variant:
         One of `ROUTINGS`.
     instances : list of Instance
     metrics : VariantMetrics
+    pace : Pace
+        What each instance serves at most.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Variant:
     routing: str
     instances: list[Instance]
     metrics: VariantMetrics
+    pace: Pace
     _turn: int = field(default=0, init=False)
 
     def pick(self) -> Instance:
@@ -118,6 +123,8 @@ class Variant:
             instance.in_flight += 1
             sent = perf_counter_ns()
             try:
+                if self.pace.instance_max_rps is not None:
+                    await instance.turnstile.pass_through(self.pace.instance_max_rps)
                 answer = await instance.upstream.exchange(request)
             except RefusedError:
                 instance.take_out()
@@ -191,12 +198,23 @@ class Endpoints:
     """
 
     def __init__(self, metrics: Metrics) -> None:
+        self.pace = Pace()
         self._metrics = metrics
         self._endpoints: dict[str, Endpoint] = {}
 
     def get(self, name: str) -> Endpoint | None:
         """Return the endpoint's present routes."""
         return self._endpoints.get(name)
+
+    def in_flight(self) -> dict[str, dict[str, int]]:
+        """Return the requests that are under way, by endpoint and variant."""
+        return {
+            endpoint.name: {
+                variant.name: sum(instance.in_flight for instance in variant.instances)
+                for variant in endpoint.variants.values()
+            }
+            for endpoint in self._endpoints.values()
+        }
 
     async def put(self, name: str, document: Any) -> dict[str, Any]:
         """Replace the endpoint's routes; return when what was removed has no request under way.
@@ -249,6 +267,7 @@ class Endpoints:
             routing=document.get("routing", "RANDOM"),
             instances=[before.get((name, *each)) or Instance(*each) for each in instances],
             metrics=self._metrics.variant(endpoint, name),
+            pace=self.pace,
         )
 
     async def _retire(self, removed: list[Instance]) -> dict[str, Any]:

@@ -18,13 +18,16 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote
 
+from sandbox.dataplane.endpoints import Endpoints
 from sandbox.dataplane.gateway_responses import GatewayResponses, RejectedError
 from sandbox.dataplane.integrations import BadIntegrationError, Integrations
-from sandbox.dataplane.invoke import new_request_id
+from sandbox.dataplane.invoke import Invoker, Place, new_request_id
 from sandbox.dataplane.json_models import BadModelError
+from sandbox.dataplane.metrics import Metrics
 from sandbox.dataplane.rest_method import Call, Method, UsagePlan
 from sandbox.dataplane.templates import BadTemplateError
 from sandbox.dataplane.throttling import Limits
+from sandbox.dataplane.upstream import Upstream
 from serving.http_head import RequestHead
 from serving.http_server import Handler
 
@@ -73,6 +76,13 @@ class RestApis:
             rejected = RejectedError("INVALID_API_KEY")  # as API Gateway words it: {"message":"Forbidden"}
             return lambda _: self._unknown_stage.answer(rejected, {"requestId": new_request_id()})
         return served.handler(path, head)
+
+
+def check_snapshot(api_id: str, snapshot: dict[str, Any]) -> None:
+    """Raise BadSnapshotError where a data plane would not serve `snapshot`."""
+    invoker = Invoker(Endpoints(Metrics(60.0)), Place(snapshot["account_id"], snapshot["region"]))
+    integrations = Integrations(invoker, Upstream(0, timeout_seconds=1.0))  # compiled only, never called
+    _Stage(api_id, "any", snapshot, integrations, Limits())
 
 
 class _Stage:

@@ -1,0 +1,42 @@
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+
+def test_instance_serves_no_more_than_its_pace_and_a_second_one_doubles_it(plane, make_server):
+    plane.put("pace", {"instance_max_rps": 100})
+
+    def seconds_of_forty_calls():
+        with ThreadPoolExecutor(20) as users:
+            begin = time.monotonic()
+            answers = list(users.map(lambda _: plane.invoke().status, range(40)))
+            assert set(answers) == {200}
+            return time.monotonic() - begin
+
+    first, second = make_server(), make_server()
+    plane.route(main=[first], routing="LEAST_OUTSTANDING_REQUESTS")
+    one = seconds_of_forty_calls()
+    plane.route(main=[first, second], routing="LEAST_OUTSTANDING_REQUESTS")
+    two = seconds_of_forty_calls()
+    assert one >= 0.39  # 40 requests at 100 a second
+    assert 0.19 <= two < 0.8 * one
+
+
+def test_pace_ends_when_it_is_taken_back(plane, make_server):
+    plane.put("pace", {"instance_max_rps": 2})
+    plane.put("pace", {"instance_max_rps": None})
+    plane.route(main=[make_server()])
+    begin = time.monotonic()
+    for _ in range(5):
+        plane.invoke()
+    assert time.monotonic() - begin < 1.0  # at 2 a second they would take 2.5 s
+
+
+def test_pace_that_makes_no_sense_is_refused(plane):
+    for document in ({"instance_max_rps": 0}, {"instance_max_rps": "fast"}, {}):
+        assert plane.call("PUT", "/_sandbox/pace", json.dumps(document)).status == 400
+
+
+def test_metrics_tell_what_is_under_way(plane, make_server):
+    plane.route(main=[make_server()])
+    assert json.loads(plane.call("GET", "/_sandbox/metrics").body)["in_flight"] == {"kdd": {"main": 0}}
