@@ -1,28 +1,30 @@
 """Creates, updates, scales and deletes endpoints, as AWS does: new instances first, then the traffic, then the old end.
 
 Updates are all-at-once blue/green. A failed one leaves the old configuration in service: the status is InService
-again and only FailureReason and the unchanged EndpointConfigName tell.
+again and only FailureReason and the unchanged EndpointConfigName tell. An instance that died is replaced.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from moto.sagemaker.exceptions import ValidationError
-
 from sandbox.logs import LogShipper
 from sandbox.runtime import Runtime
+from sandbox.sagemaker import refusals
 from sandbox.sagemaker.endpoint import Endpoint, Variant, route, unroute
 from sandbox.sagemaker.fleet import HEALTH_CHECK_SECONDS, Fleet, LaunchError
 from sandbox.sagemaker.requests import Only, Request, refuse_unsupported
 from sandbox.sagemaker.resources import EndpointConfig, Model
+from sandbox.sagemaker.scalable_targets import deregister
 
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+WATCH_SECONDS = 1.0
+REPAIR_PAUSE_SECONDS = 30.0  # assumed: before another try to replace an instance that does not start
+
 UNSUPPORTED = (
     Only("DeploymentConfig.AutoRollbackConfiguration.Alarms"),
     Only("DeploymentConfig.RollingUpdatePolicy"),
@@ -57,13 +59,16 @@ class Deployer:
         self._endpoints = endpoints
         self._closing = threading.Event()
         self._changes: list[threading.Thread] = []
+        threading.Thread(target=self._watch, name="sandbox-endpoints", daemon=True).start()
 
     def create(self, endpoint: Endpoint) -> None:
         """Bring a new endpoint into service, or to Failed."""
+        endpoint.begin_change("Creating")
 
         def work() -> None:
-            variants = self._planned(endpoint.config)
+            variants: list[Variant] = []
             try:
+                variants = self._planned(endpoint.config)
                 self._launch(endpoint, variants)
                 self._route(endpoint, variants)
             except Exception as error:
@@ -84,10 +89,10 @@ class Deployer:
             The endpoint is busy or failed, or a variant under automatic scaling would go or change its instance type.
         """
         refuse_unsupported(request, UNSUPPORTED)
-        _check_steady(endpoint)
-        self._check_scaling(endpoint, config)
+        refusals.check_steady(endpoint)
+        refusals.check_scaling(self._runtime, endpoint, config)
+        endpoint.begin_change("Updating")
         endpoint.next_config = config
-        endpoint.enter("Updating")
 
         def work() -> None:
             variants: list[Variant] = []
@@ -117,13 +122,13 @@ class Deployer:
         ValidationError
             The endpoint is busy or failed, or a variant is unknown or named twice.
         """
-        _check_steady(endpoint)
-        _check_variants(endpoint, [item["VariantName"] for item in wanted])
+        refusals.check_steady(endpoint)
+        refusals.check_variants(endpoint, [item["VariantName"] for item in wanted])
+        endpoint.begin_change("Updating")
         before = [replace(variant) for variant in endpoint.variants]
         for variant, item in _matching(endpoint, wanted):
             variant.weight = item.get("DesiredWeight", variant.weight)
             variant.desired_count = item.get("DesiredInstanceCount", variant.desired_count)
-        endpoint.enter("Updating")
 
         def work() -> None:
             try:
@@ -143,13 +148,11 @@ class Deployer:
 
     def delete(self, endpoint: Endpoint) -> None:
         """Take an endpoint out of service and forget it, with its scalable targets; a busy one is refused."""
-        if endpoint.endpoint_status not in {"InService", "Failed"}:
-            raise ValidationError(f'Cannot update in-progress endpoint "{endpoint.arn}".')
-        endpoint.enter("Deleting")
+        refusals.check_idle(endpoint)
+        endpoint.begin_change("Deleting")
 
         def work() -> None:
-            for name in self._scaled_variants(endpoint):
-                self._deregister(endpoint, name)
+            deregister(self._runtime, endpoint)
             try:
                 unroute(self._runtime.dataplane_url, endpoint.endpoint_name)
             except OSError as error:  # a data plane that is gone routes nothing
@@ -168,9 +171,36 @@ class Deployer:
             self._retire(endpoint, endpoint.variants)
 
     def _in_background(self, work: Callable[[], None], endpoint: Endpoint) -> None:
-        change = threading.Thread(target=work, name=endpoint.endpoint_name, daemon=True)
+        """Do `work`, which ends the change that the caller began."""
+
+        def run() -> None:
+            with endpoint.end_of_change():
+                work()
+
+        change = threading.Thread(target=run, name=endpoint.endpoint_name, daemon=True)
         self._changes = [other for other in self._changes if other.is_alive()] + [change]
         change.start()
+
+    def _watch(self) -> None:
+        """Replace instances whose process has ended, as SageMaker does."""
+        while not self._closing.wait(WATCH_SECONDS):
+            for endpoint in list(self._endpoints.values()):
+                if endpoint.dead_servers() and time.monotonic() > endpoint.repair_after and endpoint.try_repair():
+                    with endpoint.end_of_change():
+                        self._repair(endpoint)
+
+    def _repair(self, endpoint: Endpoint) -> None:
+        try:
+            for variant, dead in endpoint.dead_servers():
+                log.warning("%s: %d instance(s) of %s died", endpoint.endpoint_name, len(dead), variant.name)
+                fleet = self._fleet(endpoint, variant)
+                fresh = fleet.launch(self._model(variant.model_name), len(dead))
+                variant.servers = [*(server for server in variant.servers if server not in dead), *fresh]
+                self._route(endpoint, endpoint.variants)
+                fleet.retire(dead)
+        except (LaunchError, OSError) as error:
+            log.warning("%s: no replacement yet: %s", endpoint.endpoint_name, error)
+            endpoint.repair_after = time.monotonic() + REPAIR_PAUSE_SECONDS
 
     def _planned(self, config: EndpointConfig) -> list[Variant]:
         return [
@@ -223,51 +253,6 @@ class Deployer:
             variant.health_check_seconds,
             self._closing,
         )
-
-    def _check_scaling(self, endpoint: Endpoint, config: EndpointConfig) -> None:
-        types = {item["VariantName"]: item["InstanceType"] for item in config.variants}
-        changed = [item.name for item in endpoint.variants if types.get(item.name) != item.instance_type]
-        if not changed:
-            return
-        refused = sorted(set(changed) & self._scaled_variants(endpoint))
-        if refused:
-            raise ValidationError(
-                f'The variant(s) "{", ".join(refused)}" must be deregistered as scalable targets with AWS Auto Scaling '
-                "before they can be removed or have their instance type updated."
-            )
-
-    def _scaled_variants(self, endpoint: Endpoint) -> set[str]:
-        ids = {f"endpoint/{endpoint.endpoint_name}/variant/{item.name}": item.name for item in endpoint.variants}
-        client = self._runtime.client("application-autoscaling")
-        answer = client.describe_scalable_targets(ServiceNamespace="sagemaker", ScalableDimension=DIMENSION)
-        return {ids[item["ResourceId"]] for item in answer["ScalableTargets"] if item["ResourceId"] in ids}
-
-    def _deregister(self, endpoint: Endpoint, variant_name: str) -> None:
-        client = self._runtime.client("application-autoscaling")
-        with suppress(client.exceptions.ObjectNotFoundException):  # somebody was faster
-            client.deregister_scalable_target(
-                ServiceNamespace="sagemaker",
-                ScalableDimension=DIMENSION,
-                ResourceId=f"endpoint/{endpoint.endpoint_name}/variant/{variant_name}",
-            )
-
-
-def _check_steady(endpoint: Endpoint) -> None:
-    if endpoint.endpoint_status == "Failed":
-        raise ValidationError(f'Cannot update failed endpoint "{endpoint.arn}": it can only be deleted.')
-    if endpoint.endpoint_status != "InService":
-        raise ValidationError(f'Cannot update in-progress endpoint "{endpoint.arn}".')
-
-
-def _check_variants(endpoint: Endpoint, names: list[str]) -> None:
-    unknown = sorted(set(names) - {variant.name for variant in endpoint.variants})
-    if unknown:
-        raise ValidationError(
-            f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint configuration '
-            f'"{endpoint.config.name}".'
-        )
-    if len(set(names)) != len(names):
-        raise ValidationError(f"A variant name is not unique within the request: {', '.join(names)}")
 
 
 def _matching(endpoint: Endpoint, wanted: list[dict[str, Any]]) -> list[tuple[Variant, dict[str, Any]]]:

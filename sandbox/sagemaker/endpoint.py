@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,6 +114,39 @@ class Endpoint:
         self.failure_reason: str | None = None
         self.creation_time = self.last_modified_time = utcnow()
         self.variants: list[Variant] = []
+        self.repair_after = 0.0  # on the monotonic clock
+        self._changing = threading.Lock()
+
+    def begin_change(self, status: str) -> None:
+        """Enter `status` as soon as no repair is under way; the change ends with `end_of_change`."""
+        self._changing.acquire()
+        self.enter(status)
+
+    def try_repair(self) -> bool:
+        """Begin a repair, which shows in no status, unless something else is under way."""
+        if not self._changing.acquire(blocking=False):
+            return False
+        if self.endpoint_status == "InService":
+            return True
+        self._changing.release()
+        return False
+
+    @contextmanager
+    def end_of_change(self) -> Iterator[None]:
+        """Let the next change begin after the block."""
+        try:
+            yield
+        finally:
+            self._changing.release()
+
+    def dead_servers(self) -> list[tuple[Variant, list[Server]]]:
+        """Return the instances in service whose process has ended, by variant."""
+        found = []
+        for variant in self.variants:
+            dead = [server for server in variant.servers if server.process.exit_code is not None]
+            if dead:
+                found.append((variant, dead))
+        return found
 
     def enter(self, status: str, failure_reason: str | None = None) -> None:
         """Change the status."""

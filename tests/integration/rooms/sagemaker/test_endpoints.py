@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.sagemaker.models import sagemaker_backends
+
+from sandbox.runtime import ACCOUNT_ID
 
 
 def ask(instance) -> str:
@@ -19,6 +24,10 @@ def answers_at(port) -> bool:
         return ask({"port": port}) != ""
     except OSError:
         return False
+
+
+def servers(name):
+    return sagemaker_backends[ACCOUNT_ID]["us-east-1"].endpoints[name].variants[0].servers
 
 
 def variant_of(endpoint):
@@ -195,6 +204,18 @@ def test_variant_cannot_be_removed_under_automatic_scaling(client, host, name, u
     scalable()
     with pytest.raises(ClientError, match='"main" must be deregistered'):
         update("two", VariantName="other")
+
+
+def test_instance_that_dies_is_replaced(host, instances, predict, name, eventually):
+    host("one", InitialInstanceCount=2)
+    first, second = instances()
+    server = next(item for item in servers(name) if item.port == first["port"])
+    os.kill(server.process.pid, signal.SIGKILL)
+    eventually(lambda: first not in instances() and len(instances()) == 2)
+    assert second in instances()
+    assert [ask(instance) for instance in instances()] == ["one", "one"]
+    assert host.settled()["EndpointStatus"] == "InService"
+    assert not server.root.exists()
 
 
 def test_deleting_ends_processes_and_scaling(client, host, name, instances, predict, runtime, scalable, eventually):
