@@ -69,7 +69,7 @@ def _problem_with_step(policy: StepScalingPolicy) -> str | None:
 class LaneAlarms:
     """One alarm of each lane that has it: N of N datapoints beyond a threshold."""
 
-    def __init__(self, thresholds: Floats, lengths: Ints, *, above: bool, inclusive: bool, delay: int) -> None:
+    def __init__(self, thresholds: Floats, lengths: Ints, *, above: bool, inclusive: bool, delay: Ints) -> None:
         self.thresholds = thresholds  # nan where a lane has no such alarm
         self.lengths = lengths
         compare = {(True, False): np.greater, (True, True): np.greater_equal, (False, False): np.less}
@@ -112,6 +112,13 @@ class LaneSteps:
             magnitude = np.where(self.percent, np.maximum(abs(capacity * adjustment) // 100, 1.0), abs(adjustment))
             wanted = np.where(covers, np.maximum(capacity + np.sign(adjustment) * magnitude, 0.0), wanted)
         return wanted
+
+
+def fixed_provisioning(delays: Delays) -> float:
+    """Read a provisioning time that problem_with has accepted, in seconds."""
+    seconds = delays.provisioning_seconds
+    assert isinstance(seconds, float | int)
+    return seconds
 
 
 def tracking_of(scaling: VariantScaling) -> TargetTrackingPolicy | None:

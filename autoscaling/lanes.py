@@ -26,6 +26,7 @@ from autoscaling.lane_policies import (
     LaneAlarms,
     LaneSteps,
     column,
+    fixed_provisioning,
     lengths,
     problem_with,
     steps_of,
@@ -42,15 +43,15 @@ _ROUNDING = 1e-9  # as in the engine
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LaneResults:
-    """One value a lane.
+    """One value for each delay setting (row) and policy (column).
 
     Parameters
     ----------
-    instance_hours : ndarray, hours
+    instance_hours : ndarray of shape (n_delays, n_policies), hours
         In service.
-    violation_minutes : ndarray
+    violation_minutes : ndarray of shape (n_delays, n_policies)
         Minutes that violate the SLO.
-    error_share : ndarray
+    error_share : ndarray of shape (n_delays, n_policies)
         Share of all requests that are rejected, time out or are late.
     """
 
@@ -65,38 +66,43 @@ def run_lanes(
     *,
     capacity: InstanceCapacity,
     slo: Slo,
-    delays: Delays,
+    delays: Sequence[Delays],
     starts_at: datetime = MONDAY,
 ) -> LaneResults:
-    """Simulate many policies.
+    """Simulate every policy at every delay setting.
 
     Parameters
     ----------
-    scalings
-        One a lane.
-    workload, capacity, slo, delays, starts_at
+    scalings, delays
+        Each pair of them is a lane.
+    workload, capacity, slo, starts_at
         As in simulate.
 
     Returns
     -------
     LaneResults
-        In order of the policies.
+        In order of the delays and the policies.
 
     Raises
     ------
     ValueError
-        If a policy cannot run in a lane.
+        If a policy or a delay cannot run in a lane.
     """
-    for scaling in scalings:
-        if problem := problem_with(scaling, delays):
-            raise ValueError(f"{problem}; simulate this policy on its own")
+    problems = {problem for setting in delays for scaling in scalings if (problem := problem_with(scaling, setting))}
+    if problems:
+        raise ValueError(f"{'; '.join(sorted(problems))}; simulate these policies one at a time")
     first = float(demand(workload, capacity, slo)[0])
     lanes = _Lanes(scalings, workload, first=first, delays=delays, starts_at=starts_at)
-    ledger = LaneLedger(workload, len(scalings), lanes.most, capacity=capacity, slo=slo)
+    ledger = LaneLedger(workload, lanes.lanes, lanes.most, capacity=capacity, slo=slo)
     for minute, serving in enumerate(lanes.advance()):
         ledger.record(minute, serving)
     total = max(float(workload.requests.sum()), 1e-300)
-    return LaneResults(ledger.instance_minutes / 60, ledger.violations, ledger.bad / total)
+    shape = (len(delays), len(scalings))
+    return LaneResults(
+        (ledger.instance_minutes / 60).reshape(shape),
+        ledger.violations.reshape(shape),
+        (ledger.bad / total).reshape(shape),
+    )
 
 
 class _Lanes:
@@ -108,19 +114,22 @@ class _Lanes:
         workload: OpenLoop,
         *,
         first: float,
-        delays: Delays,
+        delays: Sequence[Delays],
         starts_at: datetime,
     ) -> None:
         self.arrivals = workload.requests
-        self.lanes = len(scalings)
-        self.low = np.array([scaling.min_capacity for scaling in scalings], dtype=float)
-        self.high = np.array([scaling.max_capacity for scaling in scalings], dtype=float)
+        self.lanes = len(scalings) * len(delays)  # all policies at the first delay setting, then all at the next
+        self.low = np.array([scaling.min_capacity for scaling in scalings] * len(delays), dtype=float)
+        self.high = np.array([scaling.max_capacity for scaling in scalings] * len(delays), dtype=float)
         self.bounds = self._scheduled_bounds(scalings, workload.minutes, starts_at)
-        self.lag = math.ceil(delays.publication_lag_seconds / MINUTE)
-        provisioning = delays.provisioning_seconds
-        assert isinstance(provisioning, float | int)
-        self.provisioning = max(math.ceil(provisioning / MINUTE), 1)
-        self.scale_in_ticks = max(math.ceil(delays.scale_in_seconds / MINUTE), 1)
+        self.lags = [math.ceil(setting.publication_lag_seconds / MINUTE) for setting in delays]
+        self.lag = np.repeat(self.lags, len(scalings))
+        provisioning = [math.ceil(fixed_provisioning(setting) / MINUTE) for setting in delays]
+        self.provisioning = np.repeat(np.maximum(provisioning, 1), len(scalings))
+        scale_in = [math.ceil(setting.scale_in_seconds / MINUTE) for setting in delays]
+        self.scale_in_ticks = np.repeat(np.maximum(scale_in, 1), len(scalings))
+        action_delays = [math.ceil(min(setting.action_delay_seconds, MINUTE) / MINUTE) for setting in delays]
+        self.action_delay = np.repeat(action_delays, len(scalings))
         self.serving = np.clip(np.full(self.lanes, first), self.low, self.high)
         self.desired = self.serving.copy()
         self.ends = np.full(self.lanes, NEVER)
@@ -130,9 +139,9 @@ class _Lanes:
         self.cooldown_until = np.full(self.lanes, -np.inf)
         self.cooldown_base = self.serving.copy()
         self.scale_in_until = np.full(self.lanes, -np.inf)
-        self._read_policies(scalings, math.ceil(min(delays.action_delay_seconds, MINUTE) / MINUTE))
+        self._read_policies([*scalings] * len(delays))
 
-    def _read_policies(self, scalings: Sequence[VariantScaling], delay: int) -> None:
+    def _read_policies(self, scalings: Sequence[VariantScaling]) -> None:
         tracking = [tracking_of(scaling) for scaling in scalings]
         outward = [steps_of(scaling, outward=True) for scaling in scalings]
         inward = [steps_of(scaling, outward=False) for scaling in scalings]
@@ -145,7 +154,7 @@ class _Lanes:
         self.out_steps, self.in_steps = LaneSteps(outward, self.lanes), LaneSteps(inward, self.lanes)
         low = SCALE_IN_RATIO * np.where(column(tracking, "disable_scale_in") == 1, np.nan, self.target)
         threes, fifteens = (np.full(self.lanes, count) for count in (SCALE_OUT_DATAPOINTS, SCALE_IN_DATAPOINTS))
-        make = partial(LaneAlarms, delay=delay)
+        make = partial(LaneAlarms, delay=self.action_delay)
         self.tracking_high = make(self.target, threes, above=True, inclusive=False)
         self.tracking_low = make(low, fifteens, above=False, inclusive=False)
         self.step_high = make(self.out_threshold, lengths(outward), above=True, inclusive=True)
@@ -161,7 +170,9 @@ class _Lanes:
             for tick, actions in due_by_tick(scaling.scheduled_actions, minutes, MINUTE, starts_at):
                 for action in actions:
                     state = with_bounds(state, action)
-                changes.setdefault(tick, []).append((lane, state.min_capacity, state.max_capacity))
+                changes.setdefault(tick, []).extend(
+                    (later, state.min_capacity, state.max_capacity) for later in range(lane, self.lanes, len(scalings))
+                )
         return changes
 
     @property
@@ -179,13 +190,17 @@ class _Lanes:
             In service during the minute.
         """
         served: list[Floats] = []
+        width = self.lanes // len(self.lags)
+        values = np.full(self.lanes, np.nan)  # nan breaches no alarm: nothing has been published yet
         for tick in range(self.arrivals.size):
             self._finish(tick)
             for lane, low, high in self.bounds.get(tick, ()):
                 self.low[lane], self.high[lane] = low, high
-            newest = tick - 1 - self.lag
-            if newest >= 0:
-                self._follow_alarms(tick, newest, self.arrivals[newest] / served[newest])
+            for index, lag in enumerate(self.lags):
+                newest, lanes = tick - 1 - lag, slice(index * width, (index + 1) * width)
+                if newest >= 0:
+                    values[lanes] = self.arrivals[newest] / served[newest][lanes]
+            self._follow_alarms(tick, values)
             if self.bounds:
                 self._move_into_bounds(tick)
             served.append(self.serving)
@@ -211,7 +226,7 @@ class _Lanes:
         if moving.any():
             self._scale(moving, within, np.full(self.lanes, np.nan), tick)
 
-    def _follow_alarms(self, tick: int, newest: int, values: Floats) -> None:
+    def _follow_alarms(self, tick: int, values: Floats) -> None:
         high, low = self.tracking_high.observe(values), self.tracking_low.observe(values)
         step_high, step_low = self.step_high.observe(values), self.step_low.observe(values)
         free = (self.ends == NEVER) & (self.low <= self.desired) & (self.desired <= self.high)
@@ -221,7 +236,7 @@ class _Lanes:
         )
         cooling = tick * MINUTE < self.cooldown_until
         outward = free & wants_out & (self.desired < self.high)
-        outward &= ~cooling | (newest * MINUTE >= self.cooldown_start)
+        outward &= ~cooling | ((tick - 1 - self.lag) * MINUTE >= self.cooldown_start)
         if outward.any():
             self._scale_out(tick, values, (high, step_high), outward, cooling)
         if inward.any():

@@ -87,9 +87,7 @@ def decide_anew(
         now = tick * tick_seconds
         if seen.finished is not None:
             state = finish_activity(state, now, succeeded=seen.finished)
-        state = state._replace(
-            capacity=seen.capacity, min_capacity=seen.min_capacity, max_capacity=seen.max_capacity
-        )
+        state = state._replace(capacity=seen.capacity, min_capacity=seen.min_capacity, max_capacity=seen.max_capacity)
         readings = [watch.reading(tick) if watch.observe(tick) else _QUIET for watch in watches]
         alarms = [watch.alarm for watch in watches]
         due = [actions[name] for name in seen.due]

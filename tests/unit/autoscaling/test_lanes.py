@@ -15,6 +15,7 @@ from autoscaling.simulator import simulate
 from autoscaling.workload import OpenLoop
 
 PER_INSTANCE = 72_000.0
+INSTANT = Delays(publication_lag_seconds=0, action_delay_seconds=0, provisioning_seconds=30)
 LOADS = st.sampled_from([0.0, 0.2, 0.45, 0.5, 0.62, 0.8, 0.97, 1.0, 1.2, 2.4, 3.7])
 
 
@@ -77,22 +78,21 @@ def scalings(draw: st.DrawFn) -> VariantScaling:
 @given(
     candidates=st.lists(scalings(), min_size=1, max_size=5),
     loads=st.lists(st.tuples(LOADS, st.integers(1, 25)), min_size=1, max_size=14),
-    delays=st.sampled_from(
-        [*DELAY_RANGE, Delays(publication_lag_seconds=0, action_delay_seconds=0, provisioning_seconds=30)]
-    ),
+    delays=st.lists(st.sampled_from([*DELAY_RANGE, INSTANT]), min_size=1, max_size=3),
     routing=st.sampled_from(["RANDOM", "LEAST_OUTSTANDING_REQUESTS"]),
 )
 def test_lanes_equal_the_simulator(
-    candidates: list[VariantScaling], loads: list[tuple[float, int]], delays: Delays, routing: Any
+    candidates: list[VariantScaling], loads: list[tuple[float, int]], delays: list[Delays], routing: Any
 ) -> None:
     capacity, slo = InstanceCapacity(max_rps=1200, routing=routing), Slo()
     workload = OpenLoop(np.repeat([load * PER_INSTANCE for load, _ in loads], [minutes for _, minutes in loads]))
     lanes = run_lanes(candidates, workload, capacity=capacity, slo=slo, delays=delays)
-    for lane, scaling in enumerate(candidates):
-        alone = simulate(scaling, workload, capacity=capacity, slo=slo, delays=delays)
-        assert lanes.instance_hours[lane] == pytest.approx(alone.in_service.sum() / 60)
-        assert lanes.violation_minutes[lane] == alone.violation_minutes
-        assert lanes.error_share[lane] == pytest.approx(alone.error_share, rel=1e-9, abs=1e-12)
+    for row, setting in enumerate(delays):
+        for lane, scaling in enumerate(candidates):
+            alone = simulate(scaling, workload, capacity=capacity, slo=slo, delays=setting)
+            assert lanes.instance_hours[row, lane] == pytest.approx(alone.in_service.sum() / 60)
+            assert lanes.violation_minutes[row, lane] == alone.violation_minutes
+            assert lanes.error_share[row, lane] == pytest.approx(alone.error_share, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,4 @@ def test_lanes_refuse_what_they_do_not_cover(policy: dict[str, Any], delays: Del
     scaling = VariantScaling.model_validate({"max_capacity": 2, "policies": [policy]})
     workload = OpenLoop(np.ones(3))
     with pytest.raises(ValueError, match=reason):
-        run_lanes([scaling], workload, capacity=InstanceCapacity(), slo=Slo(), delays=delays)
+        run_lanes([scaling], workload, capacity=InstanceCapacity(), slo=Slo(), delays=[delays])
