@@ -124,7 +124,7 @@ def test_gzip_in_several_members_equals_plain_text(tmp_path):
 
 
 def test_two_shards_write_what_one_machine_writes(tmp_path, monkeypatch):
-    sources = {f"train_day{day}": _lines(4000, first=4000 * day) for day in range(4)} | {
+    sources = {f"train_day{day}": _lines(1500, first=1500 * day) for day in range(4)} | {
         "test_a": _lines(9),
         "test_b": _lines(8),
     }
@@ -182,7 +182,7 @@ def test_a_second_run_replaces_the_first(tmp_path):
 )
 def test_a_broken_row_is_named_with_file_row_and_field(tmp_path, broken, reason):
     train, test, out = _inputs(tmp_path, train="", test=_lines(5))
-    content = _lines(9000) + broken + _lines(9000)  # not in the first chunk
+    content = _lines(9000) + broken + _lines(100)  # not in the first chunk
     (train / "rows").write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(JobError) as caught:
         preprocess.preprocess(train, test, out)
