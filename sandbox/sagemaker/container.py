@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.processes import Process, spawn, terminate
+from sandbox.runtime import Runtime
 
 OPT_ML = "/opt/ml"
 POLL_SECONDS = 0.05
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 STOP_GRACE_SECONDS = 120.0  # SIGTERM, then SIGKILL after 120 s: your-algorithms-training-algo-running-container.html
 
 _IN_TEXT = re.compile(r"(?:(?<=^)|(?<==))/opt/ml(?=/|$)")
@@ -84,6 +86,12 @@ class Instance:
             log=self.log,
             cwd=self.root,
         )
+
+
+def aws_environment(runtime: Runtime, *, isolated: bool) -> dict[str, str]:
+    """Return the variables that lead a container's AWS SDK to the sandbox; an isolated one knows only its region."""
+    variables = runtime.environment()
+    return {name: variables[name] for name in REGION_VARIABLES} if isolated else variables
 
 
 def instances(directory: Path, count: int) -> list[Instance]:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from sandbox.logs import LogShipper
 from sandbox.runtime import Runtime
@@ -49,6 +49,9 @@ class Deployer:
     endpoints : dict of str to Endpoint
         All endpoints; deleted ones leave it.
     """
+
+    provisioning_seconds: ClassVar[float] = 0.0
+    """How long a larger capacity takes at least; starting a process takes less than starting an instance."""
 
     def __init__(
         self, runtime: Runtime, shipper: LogShipper, models: Mapping[str, Model], endpoints: dict[str, Endpoint]
@@ -219,6 +222,7 @@ class Deployer:
 
     def _resize(self, endpoint: Endpoint) -> list[tuple[Variant, list[Any]]]:
         """Start missing instances; return the surplus ones, taken out of their variants."""
+        begin = time.monotonic()
         added: list[tuple[Variant, list[Any]]] = []
         try:
             for variant in endpoint.variants:
@@ -229,6 +233,8 @@ class Deployer:
             for variant, servers in added:
                 self._fleet(endpoint, variant).retire(servers)
             raise
+        if any(servers for _, servers in added):
+            self._closing.wait(max(0.0, begin + self.provisioning_seconds - time.monotonic()))
         for variant, servers in added:
             variant.servers = [*variant.servers, *servers]
         surplus = [(variant, variant.servers[variant.desired_count :]) for variant in endpoint.variants]

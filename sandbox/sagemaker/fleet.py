@@ -16,7 +16,7 @@ from pathlib import Path
 from sandbox.logs import LogShipper
 from sandbox.processes import Process, log_tail, terminate
 from sandbox.runtime import Runtime
-from sandbox.sagemaker.container import Instance
+from sandbox.sagemaker.container import Instance, aws_environment
 from sandbox.sagemaker.images import hosting_image
 from sandbox.sagemaker.resources import Model
 from sandbox.sagemaker.transfer import TransferError, download_object, unpack
@@ -114,7 +114,9 @@ class Fleet:
         self._fetch_model(model, machine)
         image = hosting_image(model.container["Image"])
         assert image.host is not None, "hosting_image() let an image pass that cannot host"
-        environment = {**self.runtime.environment(), **(model.container.get("Environment") or {})}
+        isolated = bool(model.request.get("EnableNetworkIsolation"))
+        own = model.container.get("Environment") or {}
+        environment = {**aws_environment(self.runtime, isolated=isolated), **own}
         port = _free_port()
         process = machine.start(image.host(machine.path("/opt/ml/model"), port), environment)
         stream = f"{self.variant_name}/{instance_id}"

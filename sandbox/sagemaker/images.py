@@ -14,6 +14,7 @@ from pathlib import Path
 
 from moto.sagemaker.exceptions import ValidationError
 
+CDK_ASSETS = re.compile(r"cdk-[a-z0-9]+-container-assets-\d{12}-[a-z0-9-]+")  # the bootstrap stack's repository
 IMAGE_URI = re.compile(r"^(?P<registry>[^/]+)/(?P<repository>[^:@]+)(?P<version>[:@].+)?$")
 
 QUALITY_METRIC = r"#quality_metric: host=\S+,(?: epoch=\d+,)?(?: batch=\d+)? {split} {metric} <(?:score|loss)>=(\S+)"
@@ -43,6 +44,14 @@ class Image:
 
 def _serving(model_directory: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "serving", "--model-dir", str(model_directory), "--port", str(port)]
+
+
+def _hosting(framework: str) -> Callable[[Path, int], list[str]]:
+    def command(model_directory: Path, port: int) -> list[str]:
+        options = ["--framework", framework, "--model-dir", str(model_directory), "--port", str(port)]
+        return [sys.executable, "-m", "sandbox.hosting", *options]
+
+    return command
 
 
 def _quality_metrics(*metrics: str) -> tuple[tuple[str, str], ...]:
@@ -84,7 +93,9 @@ REGISTRY: dict[str, Image] = {
         host=_serving,
         metric_definitions=LINEAR_LEARNER_METRICS,
     ),
-    "sagemaker-scikit-learn": Image(process=True),
+    "sagemaker-scikit-learn": Image(process=True, host=_hosting("scikit-learn")),
+    "sagemaker-xgboost": Image(host=_hosting("xgboost")),
+    "container-assets": Image(host=_serving),  # of the CDK's assets only serving/Dockerfile gets there: sandbox.docker
 }
 
 
@@ -106,7 +117,7 @@ def hosting_image(uri: str) -> Image:
 def _known(uri: str, purpose: str, fits: Callable[[Image], bool]) -> Image:
     match = IMAGE_URI.match(uri)
     repository = match["repository"].rsplit("/", 1)[-1] if match else ""
-    image = REGISTRY.get(repository)
+    image = REGISTRY.get("container-assets" if CDK_ASSETS.fullmatch(repository) else repository)
     if image is None or not fits(image):
         known = sorted(name for name, other in REGISTRY.items() if fits(other))
         raise ValidationError(

@@ -10,7 +10,7 @@ from moto.sagemaker.exceptions import ValidationError
 from sandbox.logs import LogShipper
 from sandbox.processes import Process
 from sandbox.runtime import Runtime
-from sandbox.sagemaker.container import OPT_ML, Ending, Instance, instances, run, shell_exit_code
+from sandbox.sagemaker.container import OPT_ML, Ending, Instance, aws_environment, instances, run, shell_exit_code
 from sandbox.sagemaker.images import processing_image
 from sandbox.sagemaker.job import JobFailedError, ProcessingJob
 from sandbox.sagemaker.requests import Only, Request, check_name, refuse_unsupported
@@ -98,7 +98,9 @@ def _prepare(job: ProcessingJob, machines: list[Instance], s3: Any) -> None:
 def _start(job: ProcessingJob, machine: Instance, runtime: Runtime) -> Process:
     application = job.request["AppSpecification"]
     command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
-    return machine.start(command, {**runtime.environment(), **(job.request.get("Environment") or {})})
+    isolated = bool((job.request.get("NetworkConfig") or {}).get("EnableNetworkIsolation"))
+    own = job.request.get("Environment") or {}
+    return machine.start(command, {**aws_environment(runtime, isolated=isolated), **own})
 
 
 def _conclude(job: ProcessingJob, machines: list[Instance], ending: Ending, codes: dict[str, int], s3: Any) -> str:

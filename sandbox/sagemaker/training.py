@@ -10,7 +10,7 @@ from moto.sagemaker.exceptions import ValidationError
 from sandbox.logs import LogShipper
 from sandbox.processes import Process, log_tail
 from sandbox.runtime import Runtime
-from sandbox.sagemaker.container import Ending, Instance, instances, run, shell_exit_code
+from sandbox.sagemaker.container import Ending, Instance, aws_environment, instances, run, shell_exit_code
 from sandbox.sagemaker.images import training_image
 from sandbox.sagemaker.job import JobFailedError, TrainingJob
 from sandbox.sagemaker.metrics import check_definitions, definitions, final_metrics
@@ -124,7 +124,7 @@ def _run(job: TrainingJob, machines: list[Instance], runtime: Runtime) -> tuple[
     command = training_image(_image_uri(job.request)).train
     assert command is not None, "check() let an image pass that cannot train"
     environment = {
-        **runtime.environment(),
+        **aws_environment(runtime, isolated=bool(job.request.get("EnableNetworkIsolation"))),
         "TRAINING_JOB_NAME": job.name,
         "TRAINING_JOB_ARN": job.arn,
         **(job.request.get("Environment") or {}),

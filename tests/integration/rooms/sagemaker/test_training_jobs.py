@@ -36,6 +36,13 @@ def test_training_job_finds_the_opt_ml_layout(train, get, name):
     assert container["environment"]["TRAINING_JOB_NAME"] == name
 
 
+def test_isolated_training_job_has_no_way_to_aws(train, get, name):
+    train(EnableNetworkIsolation=True)
+    environment = seen(get(f"runs/{name}/output/model.tar.gz"))["environment"]
+    assert environment["AWS_REGION"] == "us-east-1"
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL"} & environment.keys()
+
+
 def test_training_job_reports_metrics_transitions_and_environment(train):
     job = train(HyperParameters={"x": "0.3"}, Environment={"A": "b"})
     assert [(item["MetricName"], item["Value"]) for item in job["FinalMetricDataList"]] == [("score", 1.0)]
