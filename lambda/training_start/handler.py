@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ import boto3
 from cloudformation_answer import ECHOED, answer, logger
 
 PHYSICAL_ID = "trained-model"  # stable: a replacement would be deleted, and there is nothing to delete
+PATIENCE_SECONDS = 30.0  # a run answers CloudFormation just before it ends, and a rollback follows at once
+POLL_SECONDS = 0.5
 
 
 class BusyError(Exception):
@@ -35,10 +38,12 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
 
 def start(client: Any, state_machine_arn: str, event: Mapping[str, Any]) -> None:
     """Start one execution; calling it again for the same event is harmless."""
-    running = client.list_executions(stateMachineArn=state_machine_arn, statusFilter="RUNNING", maxResults=10)
     name = event["RequestId"]
-    if others := [run["name"] for run in running["executions"] if run["name"] != name]:
-        raise BusyError(f"run {others[0]} is under way, and runs go one at a time: deploy again when it has ended")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while other := _other_run(client, state_machine_arn, name):
+        if time.monotonic() > deadline:
+            raise BusyError(f"run {other} is under way, and runs go one at a time: deploy again when it has ended")
+        time.sleep(POLL_SECONDS)
     run = json.loads(event["ResourceProperties"]["Run"])
     workflow_input = {
         "mode": "deploy",
@@ -47,3 +52,8 @@ def start(client: Any, state_machine_arn: str, event: Mapping[str, Any]) -> None
     }
     client.start_execution(stateMachineArn=state_machine_arn, name=name, input=json.dumps(workflow_input))
     logger.info("run %s started for key %s", name, run["key"])
+
+
+def _other_run(client: Any, state_machine_arn: str, name: str) -> str | None:
+    running = client.list_executions(stateMachineArn=state_machine_arn, statusFilter="RUNNING", maxResults=10)
+    return next((run["name"] for run in running["executions"] if run["name"] != name), None)

@@ -8,6 +8,13 @@ from botocore.stub import Stubber
 
 Import = Callable[[str], Any]
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:training"
+RUN = {
+    "executionArn": "arn:aws:states:x",
+    "stateMachineArn": MACHINE,
+    "name": "other",
+    "status": "RUNNING",
+    "startDate": 0,
+}
 ENDPOINT = {
     "EndpointName": "kdd99-dev-1",
     "EndpointArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/kdd99-dev-1",
@@ -61,18 +68,26 @@ def test_training_start_fails_at_once_when_another_run_is_under_way(
     handler_of: Import, cloudformation: Any, aws: Callable[[str], Stubber], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE)
-    run = {
-        "executionArn": "arn:aws:states:x",
-        "stateMachineArn": MACHINE,
-        "name": "other",
-        "status": "RUNNING",
-        "startDate": 0,
-    }
-    aws("stepfunctions").add_response("list_executions", {"executions": [run]})
+    monkeypatch.setattr(handler_of("training_start"), "PATIENCE_SECONDS", 0.0)
+    aws("stepfunctions").add_response("list_executions", {"executions": [RUN]})
     handler_of("training_start").handler(cloudformation.request("Update", Run="{}"), None)
     (answer,) = cloudformation.answers
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", "trained-model")
     assert "run other is under way" in answer["Reason"]
+
+
+def test_training_start_waits_for_the_run_that_is_just_ending(
+    handler_of: Import, cloudformation: Any, aws: Callable[[str], Stubber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE)
+    monkeypatch.setattr(handler_of("training_start"), "POLL_SECONDS", 0.0)
+    states = aws("stepfunctions")
+    states.add_response("list_executions", {"executions": [RUN]})
+    states.add_response("list_executions", {"executions": []})
+    states.add_response("start_execution", {"executionArn": "arn:aws:states:x", "startDate": 0})
+    handler_of("training_start").handler(cloudformation.request("Update", Run='{"key": "abc"}'), None)
+    states.assert_no_pending_responses()
+    assert cloudformation.answers == []
 
 
 def test_training_start_has_nothing_to_do_for_delete(handler_of: Import, cloudformation: Any) -> None:
