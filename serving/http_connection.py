@@ -31,6 +31,7 @@ class Connection(asyncio.Protocol):
         self._chunks: ChunkedBody | None = None
         self._route: Route | None = None  # of the chunked body under way
         self._answering: asyncio.Future[bytes] | None = None
+        self._ended = False  # the client sends no more
         self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -47,7 +48,8 @@ class Connection(asyncio.Protocol):
         self._server.connections.discard(self)
 
     def eof_received(self) -> bool:
-        """Keep the transport open where the answer is still to come."""
+        """Keep the transport open where answers are still to come."""
+        self._ended = True
         return self._answering is not None
 
     def pause_writing(self) -> None:
@@ -158,6 +160,8 @@ class Connection(asyncio.Protocol):
             self._pending.clear()
             self._transport.resume_reading()
             self._take(data)
+        if self._ended and self._answering is None:
+            self._transport.close()
 
     def _write(self, route: Route, response: bytes) -> None:
         self._transport.write(response)

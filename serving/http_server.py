@@ -37,7 +37,7 @@ class Service(Protocol):
         """Longer bodies are answered with 413 before they are read."""
 
     def handler(self, head: RequestHead) -> Handler:
-        """Return what answers requests with this head: it takes the body and may raise RequestError.
+        """Return what answers requests with this head: it takes the body; either may raise RequestError.
 
         The result is remembered for equal heads until `HttpServer.forget_heads`.
         """
@@ -103,8 +103,21 @@ class HttpServer:
             chunked=head.chunked,
             keep_alive=head.keep_alive,
             expects_continue=head.expects_continue,
-            respond=_responder(self._service.handler(head), head),
+            respond=_responder(self._handler(head), head),
         )
+
+    def _handler(self, head: RequestHead) -> Handler:
+        try:
+            return self._service.handler(head)
+        except Exception as error:
+            return _raising(error)
+
+
+def _raising(error: Exception) -> Handler:
+    def answer(_: bytes) -> Answer:
+        raise error
+
+    return answer
 
 
 def _responder(handle: Handler, head: RequestHead) -> Callable[[bytes], bytes | Awaitable[bytes]]:

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from serving.artifact import Floats, LinearModel, read_artifact
+from serving.artifact import ArtifactError, Floats, LinearModel, read_artifact
 from serving.errors import InvalidRowsError
+from serving.onnx_model import OnnxPredictor
 
 
 class Predictor(Protocol):
@@ -86,4 +87,7 @@ def _logistic(total: float) -> float:
 
 def load_predictor(directory: Path) -> Predictor:
     """Load the model in `directory`; raises ArtifactError where there is none that can be served."""
-    return LinearPredictor(read_artifact(directory))
+    graphs = sorted(directory.glob("*.onnx"))
+    if len(graphs) > 1:
+        raise ArtifactError(f"{len(graphs)} .onnx files in {directory}: one is wanted")
+    return OnnxPredictor(graphs[0]) if graphs else LinearPredictor(read_artifact(directory))

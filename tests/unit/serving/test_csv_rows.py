@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.artifact import LinearModel
 from serving.csv_rows import CsvRows
 from serving.errors import InvalidRowsError, RequestError
+from serving.negotiation import write_json
+from serving.predictors import LinearPredictor
 
 ODD_FIELDS = [
     *("nan", "inf", "-Infinity", "1e5", "1E+5", "-1e-7", ".5", "1.", "+1", "01", "-0", "-0.0", "", " 1", "2 ", "\t3"),
@@ -30,13 +33,31 @@ def bodies(draw):
 
 @settings(max_examples=500, deadline=None)
 @given(bodies())
-def test_fast_path_gives_the_plain_paths_matrix(body):
+def test_fast_path_gives_the_plain_paths_matrix_and_answer(body):
     rows = CsvRows(3)
 
     fast = rows.read_fast(body)
 
     if fast is not None:
-        assert np.array_equal(fast, rows.read_plain(body))
+        plain = rows.read_plain(body)
+        assert np.array_equal(fast, plain)
+        assert answer(fast) == answer(plain)
+
+
+def answer(rows):
+    predictor = LinearPredictor(
+        LinearModel(
+            predictor_type="regressor",
+            weights=np.array([[0.5], [-2.0], [3.25]], np.float32),
+            bias=np.zeros(1, np.float32),
+            loss_type="squared_loss",
+        )
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            return write_json(predictor.predict(rows))
+        except InvalidRowsError as error:
+            return str(error)
 
 
 @given(st.lists(GOOD_LINES, min_size=1, max_size=20), st.sampled_from(["\n", "\r\n"]))

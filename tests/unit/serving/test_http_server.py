@@ -287,6 +287,24 @@ def test_bug_in_a_predictor_is_answered_with_500_and_logged(make_server, caplog)
     assert "POST /invocations failed on a body of 5 bytes" in caplog.text
 
 
+def test_bug_in_choosing_a_handler_is_answered_with_500(make_server):
+    class Broken:
+        max_body_bytes = 100
+
+        def handler(self, head):
+            raise ZeroDivisionError
+
+    first, second = ask(make_server(Broken()), request(), request())
+
+    assert (first.status, second.status) == (500, 500)
+
+
+def test_offer_to_switch_protocols_is_ignored(server):
+    responses = ask(server, request(Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABk"))
+
+    assert [response.status for response in responses] == [200]
+
+
 def test_slow_reader_does_not_fill_the_memory(server):
     with server.connect() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

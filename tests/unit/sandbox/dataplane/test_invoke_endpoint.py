@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import time
 from collections import Counter
 
 import boto3
@@ -182,3 +184,37 @@ def test_server_that_speaks_no_http_is_a_model_error(plane, background):
 
     assert answer.status == 424
     assert json.loads(answer.body)["OriginalMessage"] == "The container closed the connection without an answer"
+
+
+def test_pipelined_requests_are_answered_in_order(plane, make_server):
+    async def late(head, body):
+        await asyncio.sleep(0.05 if body == b"first" else 0)
+        return Answer(200, b"text/plain", body)
+
+    plane.route(main=[make_server(late)])
+    head = "POST /endpoints/kdd/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{}"
+    stream = "".join(head.format(len(body), body) for body in ("first", "second", "third")).encode()
+
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=10) as client:
+        client.sendall(stream)
+        client.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+
+    places = [received.index(b"\r\n\r\n" + body) for body in (b"first", b"second", b"third")]
+    assert places == sorted(places)
+
+
+def test_client_that_leaves_does_not_hold_its_instance(plane, make_server):
+    async def late(head, body):
+        await asyncio.sleep(0.1)
+        return Answer(200, b"text/plain", b"too late")
+
+    model = make_server(late)
+    plane.route(main=[model])
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=10) as client:
+        client.sendall(b"POST /endpoints/kdd/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        while not model.calls:
+            time.sleep(0.005)
+
+    assert plane.route(main=[make_server()]) == {"undrained": []}
+    assert plane.invoke().status == 200
