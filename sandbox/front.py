@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from sandbox import scaler
 from sandbox.cloudformation import custom_resources
 from sandbox.runtime import Runtime
 
@@ -53,6 +54,8 @@ class Front:
             return _answer(start_response, "200 OK" if known else "404 Not Found", {})
         if path == "/_sandbox/status":
             return _answer(start_response, "200 OK", self._status())
+        if path == "/_sandbox/scaling":
+            return _scaling(environ, start_response)
         if _FORWARDED.fullmatch(path):
             return self._forward(environ, start_response)
         try:
@@ -87,6 +90,14 @@ def _body(environ: Environ) -> bytes:
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body: bytes = environ["wsgi.input"].read(length)
     return body
+
+
+def _scaling(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    try:
+        document = json.loads(_body(environ)) if environ["REQUEST_METHOD"] == "PUT" else None
+        return _answer(start_response, "200 OK", scaler.conditions(document))
+    except ValueError as error:
+        return _answer(start_response, "400 Bad Request", {"message": str(error)})
 
 
 def _answer(start_response: StartResponse, status: str, document: Mapping[str, Any]) -> Iterable[bytes]:

@@ -25,7 +25,7 @@ from sandbox.processes import Process, spawn, terminate
 from sandbox.runtime import Runtime
 from sandbox.status import describe
 
-ROOMS = ("seams", "cloudformation", "sagemaker", "functions", "workflows", "events", "restapis")
+ROOMS = ("seams", "cloudformation", "sagemaker", "functions", "workflows", "events", "restapis", "scaler")
 
 
 def main() -> None:
