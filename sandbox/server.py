@@ -6,7 +6,7 @@ Run by `sandbox.launch`; it ends with SIGTERM, and with the process that owns it
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import logging
 import os
 import select
@@ -49,9 +49,7 @@ def main() -> None:
 
 def serve(runtime: Runtime, owner_pid: int | None) -> None:
     """Install the rooms, listen, and clean up in the end."""
-    rooms = [
-        importlib.import_module(f"sandbox.{name}") for name in ROOMS if importlib.util.find_spec(f"sandbox.{name}")
-    ]
+    rooms = [importlib.import_module(f"sandbox.{name}") for name in ROOMS]
     for room in rooms:
         room.install(runtime)
     front = Front(runtime, lambda: describe(runtime))

@@ -20,7 +20,6 @@ from sandbox.cloudformation.template import Declaration
 from sandbox.runtime import Runtime
 
 REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
-CANCELLED = "Resource creation cancelled"
 
 
 class Convergence:
@@ -71,11 +70,11 @@ class Convergence:
         current = self._stack.resources.get(logical_id)
         exists = current is not None and current.physical_id is not None
         wanted = _resource(declaration, {})
+        if self._stack.cancelled.is_set():
+            return False  # never started: AWS reports only what was under way
         try:
-            if self._stack.cancelled.is_set():
-                raise ProvisioningError(CANCELLED)  # noqa: TRY301 - reported like any failure
             wanted.properties = self._resolver.resolve(dict(declaration.properties))
-        except (IntrinsicError, ProvisioningError) as error:
+        except IntrinsicError as error:
             self._stack.resources.setdefault(logical_id, wanted)
             return self._fail(self._stack.resources[logical_id], "UPDATE" if exists else "CREATE", str(error))
         provisioner = find_provisioner(declaration.type_name)
@@ -109,6 +108,8 @@ class Convergence:
         return False
 
     def _update(self, provisioner: Provisioner, current: Resource, wanted: Resource, replaced_policy: str) -> bool:
+        if refused := provisioner.cannot_update(changed_properties(current.properties, wanted.properties)):
+            return self._fail(current, "UPDATE", f"The sandbox cannot change {sorted(refused)} in place.")
         before = copy.copy(current)
         current.properties = wanted.properties
         self._stack.turn_resource(current, "UPDATE_IN_PROGRESS")

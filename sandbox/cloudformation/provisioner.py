@@ -126,7 +126,7 @@ class Provisioner:
     replaced_by : frozenset of str
         Properties whose change needs a new physical resource ("Update requires: Replacement").
     updated_in_place : frozenset of str
-        The exceptions when `replaced_by` is ALL.
+        Properties that `update` knows how to change; empty with other than ALL in `replaced_by`: every other one.
     inert : str, optional
         Why the type is recorded only.
     """
@@ -146,6 +146,10 @@ class Provisioner:
     def delete(self, request: Request) -> None:
         """Delete the resource; one that is gone already counts as deleted."""
         raise NotImplementedError
+
+    def cannot_update(self, property_names: set[str]) -> set[str]:
+        """Return those of the changed properties that `update` would silently ignore."""
+        return property_names - self.updated_in_place if self.updated_in_place else set()
 
     def needs_replacement(self, property_name: str) -> bool:
         """Return whether a change of this property needs a new physical resource."""

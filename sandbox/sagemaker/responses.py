@@ -105,6 +105,22 @@ class SageMakerResponse(MotoResponse):
         """UpdateEndpointWeightsAndCapacities."""
         return ActionResult({"EndpointArn": self.sagemaker_backend.scale_endpoint(self.request).arn})
 
+    def delete_model_package(self) -> ActionResult:
+        """DeleteModelPackage, which moto lacks."""
+        package = self.sagemaker_backend.describe_model_package(self.request["ModelPackageName"])
+        del self.sagemaker_backend.model_packages[package.arn]
+        return EmptyResult()
+
+    def delete_model_package_group(self) -> ActionResult:
+        """DeleteModelPackageGroup, which moto lacks; a group that holds versions stays."""
+        name = self.request["ModelPackageGroupName"]
+        packages = self.sagemaker_backend.model_packages.values()
+        if any(package.model_package_group_name == name for package in packages):
+            raise ValidationError(f"Model Package Group {name} is not empty: delete its model packages first")
+        self.sagemaker_backend.describe_model_package_group(name)
+        del self.sagemaker_backend.model_package_groups[name]
+        return EmptyResult()
+
     def create_transform_job(self) -> ActionResult:
         """Refuse CreateTransformJob: moto would call an untouched job Completed."""
         raise ValidationError("The sandbox does not emulate CreateTransformJob; score files through an endpoint")

@@ -54,6 +54,7 @@ class Stage(Provisioner):
     """A stage serves its deployment's snapshot."""
 
     replaced_by = frozenset({"RestApiId", "StageName"})
+    updated_in_place = frozenset({*_STAGE_PATHS, "AccessLogSetting", "MethodSettings", "Variables"})
 
     def create(self, request: Request) -> Outcome:
         """CreateStage, then UpdateStage for what only that can set."""
@@ -157,6 +158,7 @@ class UsagePlan(Provisioner):
     """Throttle and quota for keys; a changed list of stages makes a new plan, in AWS it changes in place."""
 
     replaced_by = frozenset({"ApiStages", "Tags"})
+    updated_in_place = frozenset({"Description", "Quota", "Throttle", "UsagePlanName"})
 
     def create(self, request: Request) -> Outcome:
         """CreateUsagePlan."""

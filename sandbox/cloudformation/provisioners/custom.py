@@ -38,8 +38,12 @@ class CustomResource(Provisioner):
     replaced_by = frozenset({"ServiceToken"})
 
     def create(self, request: Request) -> Outcome:
-        """Send Create."""
-        return self._send(request, "Create", {})
+        """Send Create; a failed one will get Delete all the same, with a made-up id if need be."""
+        try:
+            return self._send(request, "Create", {})
+        except ProvisioningError as error:
+            made_up = f"{request.stack_name}-{request.logical_id}-{uuid.uuid4().hex[:12].upper()}"
+            raise ProvisioningError(error.reason, error.physical_id or made_up) from error
 
     def update(self, request: Request) -> Outcome:
         """Send Update with the old properties; an answer with another physical id means a replacement."""
@@ -73,7 +77,7 @@ class CustomResource(Provisioner):
         if answer.get("Status") != "SUCCESS":
             reason = answer.get("Reason") or "no reason given"
             message = f"Received response status [FAILED] from custom resource. Message returned: {reason}"
-            raise ProvisioningError(message, physical_id or f"{request.stack_name}-{request.logical_id}-failed")
+            raise ProvisioningError(message, physical_id)
         if not physical_id:
             raise ProvisioningError("Invalid PhysicalResourceId: the custom resource's answer has none")
         return Outcome(physical_id, answer.get("Data") or {})

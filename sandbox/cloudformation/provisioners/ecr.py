@@ -10,6 +10,9 @@ class Repository(Provisioner):
     """A repository with its two policies."""
 
     replaced_by = frozenset({"RepositoryName", "EncryptionConfiguration"})
+    updated_in_place = frozenset(
+        {"EmptyOnDelete", "ImageScanningConfiguration", "ImageTagMutability", "LifecyclePolicy", "RepositoryPolicyText"}
+    )
 
     def create(self, request: Request) -> Outcome:
         """CreateRepository, then the policies."""
@@ -26,9 +29,12 @@ class Repository(Provisioner):
         """Put what changed."""
         name = request.physical_id
         if request.changed("ImageTagMutability"):
-            request.call("ecr", "put_image_tag_mutability", "ImageTagMutability", RepositoryName=name)
+            mutability = request.properties.get("ImageTagMutability", "MUTABLE")
+            request.call("ecr", "put_image_tag_mutability", RepositoryName=name, ImageTagMutability=mutability)
         if request.changed("ImageScanningConfiguration"):
-            request.call("ecr", "put_image_scanning_configuration", "ImageScanningConfiguration", RepositoryName=name)
+            scanning = request.properties.get("ImageScanningConfiguration", {"ScanOnPush": False})
+            arguments = {"RepositoryName": name, "ImageScanningConfiguration": scanning}
+            request.call("ecr", "put_image_scanning_configuration", **arguments)
         return self._put_policies(request, name)
 
     def delete(self, request: Request) -> None:
@@ -38,11 +44,15 @@ class Repository(Provisioner):
 
     def _put_policies(self, request: Request, name: str) -> Outcome:
         if request.changed("RepositoryPolicyText"):
-            text = request.properties["RepositoryPolicyText"]
-            request.call("ecr", "set_repository_policy", RepositoryName=name, PolicyText=text)
+            if text := request.properties.get("RepositoryPolicyText"):
+                request.call("ecr", "set_repository_policy", RepositoryName=name, PolicyText=text)
+            else:
+                request.call("ecr", "delete_repository_policy", RepositoryName=name)
         if request.changed("LifecyclePolicy"):
-            text = request.properties["LifecyclePolicy"]["LifecyclePolicyText"]
-            request.call("ecr", "put_lifecycle_policy", RepositoryName=name, LifecyclePolicyText=text)
+            if policy := request.properties.get("LifecyclePolicy"):
+                request.call("ecr", "put_lifecycle_policy", RepositoryName=name, **policy)
+            else:
+                request.call("ecr", "delete_lifecycle_policy", RepositoryName=name)
         registry = request.arn("ecr", "").split(":")[4]
         uri = f"{registry}.dkr.ecr.{request.runtime.region}.amazonaws.com/{name}"
         return Outcome(name, {"Arn": request.arn("ecr", f"repository/{name}"), "RepositoryUri": uri})

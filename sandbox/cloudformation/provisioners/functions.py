@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import uuid
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
-from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, provisions
+from botocore.exceptions import ClientError
+
+from sandbox.cloudformation.provisioner import Outcome, Provisioner, ProvisioningError, Request, provisions
 
 _CONFIGURATION = frozenset(
     {"DeadLetterConfig", "Description", "Environment", "EphemeralStorage", "Handler", "KmsKeyArn", "Layers"}
@@ -20,6 +23,7 @@ class Function(Provisioner):
     """A function; code and configuration change in place."""
 
     replaced_by = frozenset({"FunctionName", "PackageType"})
+    updated_in_place = _CONFIGURATION | {"Architectures", "Code", "ReservedConcurrentExecutions", "Tags"}
 
     def create(self, request: Request) -> Outcome:
         """CreateFunction."""
@@ -71,7 +75,19 @@ def _code(request: Request) -> dict[str, Any]:
     code = dict(request.properties["Code"])
     if "ZipFile" in code:
         code["ZipFile"] = _inline_archive(code["ZipFile"], str(request.properties["Runtime"]))
+    elif "S3Key" in code:
+        _check_archive(request, code)
     return code
+
+
+def _check_archive(request: Request, code: Mapping[str, Any]) -> None:
+    """Refuse code that is not in S3: moto would make a function without any."""
+    version = {"VersionId": code["S3ObjectVersion"]} if "S3ObjectVersion" in code else {}
+    try:
+        request.client("s3").head_object(Bucket=code["S3Bucket"], Key=code["S3Key"], **version)
+    except ClientError as error:
+        place = f"s3://{code['S3Bucket']}/{code['S3Key']}"
+        raise ProvisioningError(f"Error occurred while GetObject. S3 Error Code: NoSuchKey ({place})") from error
 
 
 def _inline_archive(text: str, runtime: str) -> bytes:

@@ -5,7 +5,7 @@ As in AWS, a role that still has policies cannot be deleted: deletion detaches o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, provisions
@@ -16,6 +16,9 @@ class Role(Provisioner):
     """A role with its inline and attached policies."""
 
     replaced_by = frozenset({"RoleName", "Path"})
+    updated_in_place = frozenset(
+        {"AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "MaxSessionDuration", "Policies", "Tags"}
+    )
 
     def create(self, request: Request) -> Outcome:
         """CreateRole, then the policies."""
@@ -33,8 +36,13 @@ class Role(Provisioner):
             document = request.properties["AssumeRolePolicyDocument"]
             request.call("iam", "update_assume_role_policy", RoleName=name, PolicyDocument=document)
         if request.changed("Description", "MaxSessionDuration"):
-            request.call("iam", "update_role", "Description", "MaxSessionDuration", RoleName=name)
-        if request.changed("Tags"):
+            arguments = {"Description": "", "MaxSessionDuration": 3600} | {
+                key: value for key, value in request.properties.items() if key in {"Description", "MaxSessionDuration"}
+            }
+            request.call("iam", "update_role", RoleName=name, **arguments)
+        if gone := _missing(_keys(request.old_properties), _keys(request.properties)):
+            request.call("iam", "untag_role", RoleName=name, TagKeys=gone)
+        if request.changed("Tags") and request.properties.get("Tags"):
             request.call("iam", "tag_role", "Tags", RoleName=name)
         self._sync_policies(request, name)
         role = request.client("iam").get_role(RoleName=name)["Role"]
@@ -127,6 +135,10 @@ class ManagedPolicy(Provisioner):
         for role in _missing(request.properties.get("Roles"), request.old_properties.get("Roles")):
             request.call("iam", "attach_role_policy", RoleName=role, PolicyArn=arn)
         return Outcome(arn, {"PolicyArn": arn})
+
+
+def _keys(properties: Mapping[str, Any]) -> list[str]:
+    return [tag["Key"] for tag in properties.get("Tags", [])]
 
 
 def _missing(these: Iterable[Any] | None, those: Iterable[Any] | None) -> list[Any]:

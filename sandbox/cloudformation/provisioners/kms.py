@@ -10,15 +10,12 @@ class Key(Provisioner):
     """A key; deleting it schedules its deletion, as in AWS."""
 
     replaced_by = frozenset({"KeySpec", "KeyUsage", "MultiRegion", "Origin"})
+    updated_in_place = frozenset({"Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays"})
 
     def create(self, request: Request) -> Outcome:
         """CreateKey."""
-        made = request.call(
-            "kms",
-            "create_key",
-            *("Description", "KeySpec", "KeyUsage", "MultiRegion", "Tags"),
-            Policy=request.properties["KeyPolicy"],
-        )
+        left_out = ("KeyPolicy", "EnableKeyRotation", "PendingWindowInDays")
+        made = request.call_with_all("kms", "create_key", *left_out, Policy=request.properties["KeyPolicy"])
         key_id = made["KeyMetadata"]["KeyId"]
         self._set_rotation(request, key_id)
         return self._outcome(request, key_id)

@@ -10,6 +10,7 @@ class LogGroup(Provisioner):
     """A log group with its retention."""
 
     replaced_by = frozenset({"LogGroupName", "LogGroupClass"})
+    updated_in_place = frozenset({"RetentionInDays"})
 
     def create(self, request: Request) -> Outcome:
         """CreateLogGroup."""

@@ -22,6 +22,7 @@ class Topic(Provisioner):
     """A topic, with the subscriptions it declares itself."""
 
     replaced_by = frozenset({"TopicName", "FifoTopic", "Subscription"})
+    updated_in_place = frozenset({*_TOPIC_ATTRIBUTES, "Tags"})
 
     def create(self, request: Request) -> Outcome:
         """CreateTopic; a name in use fails."""
@@ -82,6 +83,7 @@ class Subscription(Provisioner):
     """A subscription to a topic."""
 
     replaced_by = frozenset({"Endpoint", "Protocol", "TopicArn"})
+    updated_in_place = frozenset(_SUBSCRIPTION_ATTRIBUTES)
 
     def create(self, request: Request) -> Outcome:
         """Subscribe."""

@@ -10,6 +10,7 @@ class Parameter(Provisioner):
     """A parameter; its Value and Description change in place."""
 
     replaced_by = frozenset({"Name", "DataType"})
+    updated_in_place = frozenset({"AllowedPattern", "Description", "Policies", "Tags", "Tier", "Type", "Value"})
 
     def create(self, request: Request) -> Outcome:
         """PutParameter without Overwrite: a name in use fails."""
