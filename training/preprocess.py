@@ -5,9 +5,9 @@ and shuffled by their place in their file (`training.shuffle`); test rows keep t
 spread over the parts of a channel, so reading parts by name mixes the sources, and the parts of a source are the same
 bytes however the sources are shared among machines (``ShardedByS3Key``).
 
-Memory hardly grows with the rows: the process peaks at 107 MiB for the 10 % training file (494,021 rows) and at 130 MiB
-for ten times of it, of which Python, NumPy and pyarrow take 60 MiB (Linux, two threads). Beside the output, 160 bytes
-of disk a training row are needed while it runs.
+Memory hardly grows with the rows: the process peaks at 104 MiB for the 10 % training file (494,021 rows) and at 119 MiB
+for ten times of it, of which Python, NumPy and pyarrow take 56 MiB (Linux, two threads, benchmarks/preprocess.py).
+Beside the output, 160 bytes of disk a training row are needed while it runs.
 """
 
 from __future__ import annotations

@@ -1,0 +1,97 @@
+"""What a benchmark finds: rows to read, bars to hold."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+DIRECTORY = Path("build/bench")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure.
+
+    Parameters
+    ----------
+    name, unit : str
+    value : float
+        Median of the runs.
+    peer : str
+        Whom the ratio compares with; empty without one.
+    ratio : float
+        How many times better than the peer; 1 without one.
+    runs : list of float
+        Every single figure.
+    """
+
+    name: str
+    value: float
+    unit: str
+    peer: str = ""
+    ratio: float = 1.0
+    runs: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A promise: `measured` is at least, or at most, `wanted`."""
+
+    name: str
+    wanted: float
+    measured: float
+    holds: bool
+
+    @classmethod
+    def at_least(cls, name: str, wanted: float, measured: float) -> Bar:
+        """Return a bar that a larger figure holds."""
+        return cls(f"{name} >= {wanted:g}", wanted, measured, measured >= wanted)
+
+    @classmethod
+    def at_most(cls, name: str, wanted: float, measured: float) -> Bar:
+        """Return a bar that a smaller figure holds."""
+        return cls(f"{name} <= {wanted:g}", wanted, measured, measured <= wanted)
+
+
+@dataclass(frozen=True)
+class Result:
+    """All rows and bars of one benchmark."""
+
+    name: str
+    rows: list[Row]
+    bars: list[Bar]
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether every bar holds."""
+        return all(bar.holds for bar in self.bars)
+
+    def to_json(self) -> str:
+        """Return the result with the machine it was measured on."""
+        machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.platform()}
+        return json.dumps({**asdict(self), "machine": machine}, indent=2) + "\n"
+
+    def write(self, directory: Path = DIRECTORY) -> Path:
+        """Write ``<directory>/<name>.json`` and return its path."""
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"{self.name}.json"
+        path.write_text(self.to_json())
+        return path
+
+    def show(self, console: Console) -> None:
+        """Print one table of rows and one of bars."""
+        rows = Table("what", "median", "unit", "runs", "times better than", title=self.name)
+        for row in self.rows:
+            spread = f"{min(row.runs):.4g} to {max(row.runs):.4g}" if row.runs else ""
+            rows.add_row(
+                row.name, f"{row.value:.4g}", row.unit, spread, f"{row.ratio:.2f} {row.peer}" if row.peer else ""
+            )
+        bars = Table("bar", "measured", "")
+        for bar in self.bars:
+            bars.add_row(bar.name, f"{bar.measured:.4g}", "[green]holds" if bar.holds else "[red]FAILS")
+        console.print(rows, bars)
