@@ -27,6 +27,9 @@ from stacks.constructs.training_run import describe_run
 from stacks.constructs.training_workflow import TrainingWorkflow
 from stacks.naming import Naming
 
+# A changed archive is a changed run and trains anew; these two only make data on a workstation.
+NOT_IN_JOBS = {"dataset.py", "synthetic.py"}
+
 
 class TrainingStack(Stack):
     """Jobs, workflow and the trained model of one environment.
@@ -81,12 +84,10 @@ class TrainingStack(Stack):
             self._train_on_deploy(training, permissions=job_role)
 
     def _code(self) -> Asset:
-        parts = {
-            "__main__.py": ROOT / "training" / "__main__.py",
-            "training": ROOT / "training",
-            "serving/__init__.py": ROOT / "serving" / "__init__.py",
-            "serving/artifact.py": ROOT / "serving" / "artifact.py",
-        }
+        modules = [path for path in (ROOT / "training").glob("*.py") if path.name not in NOT_IN_JOBS]
+        modules += [ROOT / "serving" / "__init__.py", ROOT / "serving" / "artifact.py"]
+        parts = {path.relative_to(ROOT).as_posix(): path for path in modules}
+        parts["__main__.py"] = ROOT / "training" / "__main__.py"
         with staged(parts) as folder:
             return Asset(self, "Code", path=folder)
 
@@ -106,6 +107,7 @@ class TrainingStack(Stack):
             source="training_start",
             description="Starts a training run for CloudFormation.",
             environment={"STATE_MACHINE_ARN": machine.state_machine_arn},
+            timeout=Duration.minutes(1),
         )
         machine.grant_start_execution(start)
         start.add_to_role_policy(
