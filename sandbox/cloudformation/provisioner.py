@@ -125,14 +125,17 @@ class Provisioner:
     ----------
     replaced_by : frozenset of str
         Properties whose change needs a new physical resource ("Update requires: Replacement").
-    updated_in_place : frozenset of str
-        Properties that `update` knows how to change; empty with other than ALL in `replaced_by`: every other one.
+    updated_in_place : frozenset of str, optional
+        Properties that `update` knows how to change; None: all others.
+    fixed : frozenset of str
+        Properties that can never change ("Updates are not supported").
     inert : str, optional
         Why the type is recorded only.
     """
 
     replaced_by: ClassVar[frozenset[str]] = ALL
-    updated_in_place: ClassVar[frozenset[str]] = frozenset()
+    updated_in_place: ClassVar[frozenset[str] | None] = None
+    fixed: ClassVar[frozenset[str]] = frozenset()
     inert: ClassVar[str | None] = None
 
     def create(self, request: Request) -> Outcome:
@@ -148,14 +151,14 @@ class Provisioner:
         raise NotImplementedError
 
     def cannot_update(self, property_names: set[str]) -> set[str]:
-        """Return those of the changed properties that `update` would silently ignore."""
-        return property_names - self.updated_in_place if self.updated_in_place else set()
+        """Return those of the changed properties that `update` would silently ignore; tags are no reason to refuse."""
+        if self.updated_in_place is None:
+            return property_names & self.fixed
+        return property_names - self.updated_in_place - {"Tags"}
 
     def needs_replacement(self, property_name: str) -> bool:
         """Return whether a change of this property needs a new physical resource."""
-        if self.replaced_by == ALL:
-            return property_name not in self.updated_in_place
-        return property_name in self.replaced_by
+        return self.replaced_by == ALL or property_name in self.replaced_by
 
 
 _REGISTRY: dict[str, Provisioner] = {}

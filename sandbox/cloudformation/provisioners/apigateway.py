@@ -12,8 +12,16 @@ _API_PATHS = {
     "Name": "/name",
     "Description": "/description",
     "Policy": "/policy",
-    "DisableExecuteApiEndpoint": "/disableExecuteApiEndpoint",
     "ApiKeySourceType": "/apiKeySource",
+}
+_AUTHORIZER_PATHS = {
+    "AuthorizerUri": "/authorizerUri",
+    "AuthorizerCredentials": "/authorizerCredentials",
+    "AuthorizerResultTtlInSeconds": "/authorizerResultTtlInSeconds",
+    "AuthType": "/authType",
+    "IdentitySource": "/identitySource",
+    "IdentityValidationExpression": "/identityValidationExpression",
+    "Name": "/name",
 }
 _METHOD = ("RestApiId", "ResourceId", "HttpMethod")
 
@@ -26,8 +34,9 @@ def replace_operations(request: Request, paths: dict[str, str]) -> list[dict[str
 
 @provisions("AWS::ApiGateway::RestApi")
 class RestApi(Provisioner):
-    """An API; what no patch operation of moto covers replaces it."""
+    """An API."""
 
+    replaced_by = frozenset()
     updated_in_place = frozenset(_API_PATHS)
 
     def create(self, request: Request) -> Outcome:
@@ -177,12 +186,26 @@ class GatewayResponse(Provisioner):
 
 @provisions("AWS::ApiGateway::Authorizer")
 class Authorizer(Provisioner):
-    """Who may call; in AWS most changes happen in place, here each makes a new authorizer."""
+    """Who may call."""
+
+    replaced_by = frozenset({"RestApiId"})
+    updated_in_place = frozenset(_AUTHORIZER_PATHS)
 
     def create(self, request: Request) -> Outcome:
         """CreateAuthorizer."""
         authorizer_id = request.call_with_all("apigateway", "create_authorizer")["id"]
         return Outcome(authorizer_id, {"AuthorizerId": authorizer_id})
+
+    def update(self, request: Request) -> Outcome:
+        """UpdateAuthorizer."""
+        request.call(
+            "apigateway",
+            "update_authorizer",
+            "RestApiId",
+            AuthorizerId=request.physical_id,
+            PatchOperations=replace_operations(request, _AUTHORIZER_PATHS),
+        )
+        return Outcome(request.physical_id, {"AuthorizerId": request.physical_id})
 
     def delete(self, request: Request) -> None:
         """DeleteAuthorizer."""

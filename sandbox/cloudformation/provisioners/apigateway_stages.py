@@ -33,16 +33,15 @@ _STAGE_PATHS = {
 class Deployment(Provisioner):
     """A snapshot of the API's definition."""
 
-    updated_in_place = frozenset({"Description"})
+    replaced_by = frozenset({"RestApiId", "DeploymentCanarySettings"})
+    updated_in_place = frozenset()
 
     def create(self, request: Request) -> Outcome:
-        """CreateDeployment."""
+        """CreateDeployment; stages are resources of their own here."""
+        if refused := sorted(request.properties.keys() & {"StageName", "StageDescription"}):
+            raise ValueError(f"the sandbox wants an AWS::ApiGateway::Stage instead of a deployment's {refused}")
         deployment_id = request.call_with_all("apigateway", "create_deployment")["id"]
         return Outcome(deployment_id, {"DeploymentId": deployment_id})
-
-    def update(self, request: Request) -> Outcome:
-        """Keep the snapshot; moto cannot change its description."""
-        return Outcome(request.physical_id, {"DeploymentId": request.physical_id})
 
     def delete(self, request: Request) -> None:
         """DeleteDeployment."""
@@ -134,6 +133,7 @@ class Account(Provisioner):
 class ApiKey(Provisioner):
     """A key."""
 
+    replaced_by = frozenset({"GenerateDistinctId", "Name", "Value"})
     updated_in_place = frozenset({"Description", "Enabled"})
 
     def create(self, request: Request) -> Outcome:
@@ -155,10 +155,10 @@ class ApiKey(Provisioner):
 
 @provisions("AWS::ApiGateway::UsagePlan")
 class UsagePlan(Provisioner):
-    """Throttle and quota for keys; a changed list of stages makes a new plan, in AWS it changes in place."""
+    """Throttle and quota for keys."""
 
-    replaced_by = frozenset({"ApiStages", "Tags"})
-    updated_in_place = frozenset({"Description", "Quota", "Throttle", "UsagePlanName"})
+    replaced_by = frozenset()
+    updated_in_place = frozenset({"ApiStages", "Description", "Quota", "Throttle", "UsagePlanName"})
 
     def create(self, request: Request) -> Outcome:
         """CreateUsagePlan."""
@@ -174,12 +174,19 @@ class UsagePlan(Provisioner):
                 if member in request.properties.get(group, {}):
                     path = f"/{group.lower()}/{member[0].lower()}{member[1:]}"
                     operations.append({"op": "replace", "path": path, "value": request.properties[group][member]})
+        old, new = _api_stages(request.old_properties), _api_stages(request.properties)
+        operations += [{"op": "remove", "path": "/apiStages", "value": stage} for stage in sorted(old - new)]
+        operations += [{"op": "add", "path": "/apiStages", "value": stage} for stage in sorted(new - old)]
         request.call("apigateway", "update_usage_plan", UsagePlanId=request.physical_id, PatchOperations=operations)
         return Outcome(request.physical_id, {"Id": request.physical_id})
 
     def delete(self, request: Request) -> None:
         """DeleteUsagePlan."""
         request.call("apigateway", "delete_usage_plan", UsagePlanId=request.physical_id)
+
+
+def _api_stages(properties: Mapping[str, Any]) -> set[str]:
+    return {f"{stage['ApiId']}:{stage['Stage']}" for stage in properties.get("ApiStages", [])}
 
 
 @provisions("AWS::ApiGateway::UsagePlanKey")

@@ -10,7 +10,7 @@ class Alarm(Provisioner):
     """An alarm on a metric."""
 
     replaced_by = frozenset({"AlarmName"})
-    inert = "nothing evaluates it"
+    inert = "evaluated only where its action is a scaling policy"
 
     def create(self, request: Request) -> Outcome:
         """PutMetricAlarm; a name in use fails."""

@@ -11,7 +11,8 @@ _SERVICE = "cognito-idp"
 class UserPool(Provisioner):
     """A user pool."""
 
-    replaced_by = frozenset({"UsernameAttributes", "AliasAttributes", "UsernameConfiguration"})
+    replaced_by = frozenset()
+    fixed = frozenset({"AliasAttributes", "Schema", "UsernameAttributes", "UsernameConfiguration"})
 
     def create(self, request: Request) -> Outcome:
         """CreateUserPool."""

@@ -22,7 +22,7 @@ _CONFIGURATION = frozenset(
 class Function(Provisioner):
     """A function; code and configuration change in place."""
 
-    replaced_by = frozenset({"FunctionName", "PackageType"})
+    replaced_by = frozenset({"FunctionName", "PackageType", "TenancyConfig"})
     updated_in_place = _CONFIGURATION | {"Architectures", "Code", "ReservedConcurrentExecutions", "Tags"}
 
     def create(self, request: Request) -> Outcome:

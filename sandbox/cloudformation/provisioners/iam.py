@@ -111,7 +111,7 @@ class ManagedPolicy(Provisioner):
     def create(self, request: Request) -> Outcome:
         """CreatePolicy and AttachRolePolicy."""
         name = request.physical_name("ManagedPolicyName", longest=128)
-        arn = request.call("iam", "create_policy", "Path", "Description", "PolicyDocument", PolicyName=name)
+        arn = request.call("iam", "create_policy", "Path", "Description", "PolicyDocument", "Tags", PolicyName=name)
         return self._attach(request, arn["Policy"]["Arn"])
 
     def update(self, request: Request) -> Outcome:

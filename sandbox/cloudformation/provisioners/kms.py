@@ -9,13 +9,14 @@ from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, pr
 class Key(Provisioner):
     """A key; deleting it schedules its deletion, as in AWS."""
 
-    replaced_by = frozenset({"KeySpec", "KeyUsage", "MultiRegion", "Origin"})
+    replaced_by = frozenset()
     updated_in_place = frozenset({"Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays"})
 
     def create(self, request: Request) -> Outcome:
         """CreateKey."""
-        left_out = ("KeyPolicy", "EnableKeyRotation", "PendingWindowInDays")
-        made = request.call_with_all("kms", "create_key", *left_out, Policy=request.properties["KeyPolicy"])
+        tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in request.properties.get("Tags", [])]
+        left_out = ("KeyPolicy", "EnableKeyRotation", "PendingWindowInDays", "Tags")
+        made = request.call_with_all("kms", "create_key", *left_out, Policy=request.properties["KeyPolicy"], Tags=tags)
         key_id = made["KeyMetadata"]["KeyId"]
         self._set_rotation(request, key_id)
         return self._outcome(request, key_id)

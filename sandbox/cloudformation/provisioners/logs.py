@@ -9,7 +9,7 @@ from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, pr
 class LogGroup(Provisioner):
     """A log group with its retention."""
 
-    replaced_by = frozenset({"LogGroupName", "LogGroupClass"})
+    replaced_by = frozenset({"LogGroupName"})
     updated_in_place = frozenset({"RetentionInDays"})
 
     def create(self, request: Request) -> Outcome:

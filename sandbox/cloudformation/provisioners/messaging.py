@@ -21,7 +21,7 @@ _NOT_QUEUE_ATTRIBUTES = frozenset({"QueueName", "Tags"})
 class Topic(Provisioner):
     """A topic, with the subscriptions it declares itself."""
 
-    replaced_by = frozenset({"TopicName", "FifoTopic", "Subscription"})
+    replaced_by = frozenset({"TopicName", "FifoTopic"})
     updated_in_place = frozenset({*_TOPIC_ATTRIBUTES, "Tags"})
 
     def create(self, request: Request) -> Outcome:

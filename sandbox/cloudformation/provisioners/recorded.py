@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, provisions
+from sandbox.cloudformation.provisioner import ALL, Outcome, Provisioner, Request, provisions
 
 
 class Recorded(Provisioner):
@@ -17,19 +17,15 @@ class Recorded(Provisioner):
         Of the physical ids, such as ``vpc`` in ``vpc-0f3a``.
     attributes : Sequence of str
         What GetAtt may ask: ``Arn`` gives an ARN, a property's name its value, anything else the physical id.
-    name_property : str, optional
-        The property that is the physical id when the template gives it.
     """
 
-    def __init__(self, prefix: str, attributes: Sequence[str], name_property: str | None) -> None:
+    def __init__(self, prefix: str, attributes: Sequence[str]) -> None:
         self._prefix = prefix
         self._attributes = attributes
-        self._name_property = name_property
 
     def create(self, request: Request) -> Outcome:
         """Make up a physical id."""
-        physical_id = f"{self._prefix}-{uuid.uuid4().hex[:17]}"
-        return self._outcome(request, str(request.properties.get(self._name_property or "", physical_id)))
+        return self._outcome(request, f"{self._prefix}-{uuid.uuid4().hex[:17]}")
 
     def update(self, request: Request) -> Outcome:
         """Keep the physical id."""
@@ -38,48 +34,117 @@ class Recorded(Provisioner):
     def delete(self, request: Request) -> None:
         """Forget it."""
 
-    def needs_replacement(self, property_name: str) -> bool:
-        """Return whether the name changes; nothing else is worth a new id."""
-        return property_name == self._name_property
-
     def _outcome(self, request: Request, physical_id: str) -> Outcome:
         service = request.type_name.split("::")[1].lower()
-        arn = request.arn(service, f"{self._prefix}/{physical_id}")
-        known = {"Arn": arn}
+        known = {"Arn": request.arn(service, f"{self._prefix}/{physical_id}")}
         attributes = {name: known.get(name, request.properties.get(name, physical_id)) for name in self._attributes}
         return Outcome(physical_id, attributes)
 
 
-def _record(type_name: str, prefix: str, *attributes: str, why: str | None, name_property: str | None = None) -> None:
+def _record(type_name: str, prefix: str, *attributes: str, why: str | None, replaced_by: Iterable[str] = ()) -> None:
     class OneType(Recorded):
         inert = why
 
         def __init__(self) -> None:
-            super().__init__(prefix, attributes, name_property)
+            super().__init__(prefix, attributes)
 
+    OneType.replaced_by = frozenset(replaced_by)
     provisions(type_name)(OneType)
 
 
-_NO_NETWORK = "the sandbox has no network of its own"
-_record("AWS::EC2::VPC", "vpc", "VpcId", "CidrBlock", "DefaultSecurityGroup", "DefaultNetworkAcl", why=_NO_NETWORK)
-_record("AWS::EC2::Subnet", "subnet", "SubnetId", "AvailabilityZone", "CidrBlock", why=_NO_NETWORK)
-_record("AWS::EC2::RouteTable", "rtb", "RouteTableId", why=_NO_NETWORK)
-_record("AWS::EC2::SubnetRouteTableAssociation", "rtbassoc", "Id", why=_NO_NETWORK)
-_record("AWS::EC2::Route", "r", "CidrBlock", why=_NO_NETWORK)
-_record("AWS::EC2::InternetGateway", "igw", "InternetGatewayId", why=_NO_NETWORK)
-_record("AWS::EC2::VPCGatewayAttachment", "attachment", "AttachmentType", why=_NO_NETWORK)
-_record("AWS::EC2::EIP", "eip", "AllocationId", "PublicIp", why=_NO_NETWORK)
-_record("AWS::EC2::NatGateway", "nat", "NatGatewayId", why=_NO_NETWORK)
-_record("AWS::EC2::SecurityGroup", "sg", "GroupId", "VpcId", "Id", why=_NO_NETWORK)
-_record("AWS::EC2::SecurityGroupIngress", "sgr", "Id", why=_NO_NETWORK)
-_record("AWS::EC2::SecurityGroupEgress", "sgr", "Id", why=_NO_NETWORK)
-_record("AWS::EC2::VPCEndpoint", "vpce", "Id", "DnsEntries", "NetworkInterfaceIds", why=_NO_NETWORK)
-_record("AWS::EC2::FlowLog", "fl", "Id", why=_NO_NETWORK)
-_record("AWS::CloudWatch::CompositeAlarm", "alarm", "Arn", why="nothing evaluates it", name_property="AlarmName")
-_record("AWS::CloudWatch::Dashboard", "dashboard", why="nothing draws it", name_property="DashboardName")
-_record("AWS::Budgets::Budget", "budget", why="nothing costs anything")
-_record("AWS::WAFv2::WebACL", "webacl", "Arn", "Id", why="no request is filtered")
-_record("AWS::WAFv2::WebACLAssociation", "association", why="no request is filtered")
+def _record_network(name: str, prefix: str, *attributes: str, replaced_by: Iterable[str]) -> None:
+    why = "the sandbox has no network of its own"
+    _record(f"AWS::EC2::{name}", prefix, *attributes, why=why, replaced_by=replaced_by)
+
+
+_record_network(
+    "VPC",
+    "vpc",
+    *("VpcId", "CidrBlock", "DefaultSecurityGroup", "DefaultNetworkAcl"),
+    replaced_by=("CidrBlock", "Ipv4IpamPoolId", "Ipv4NetmaskLength", "VpcEncryptionControl"),
+)
+_record_network(
+    "Subnet",
+    "subnet",
+    *("SubnetId", "AvailabilityZone", "CidrBlock"),
+    replaced_by=(
+        *("AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "Ipv4IpamPoolId", "Ipv4NetmaskLength"),
+        *("Ipv6IpamPoolId", "Ipv6Native", "Ipv6NetmaskLength", "OutpostArn", "VpcId"),
+    ),
+)
+_record_network("RouteTable", "rtb", "RouteTableId", replaced_by=("VpcId",))
+_record_network("SubnetRouteTableAssociation", "rtbassoc", "Id", replaced_by=ALL)
+_record_network(
+    "Route",
+    "r",
+    "CidrBlock",
+    replaced_by=("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId", "RouteTableId"),
+)
+_record_network("InternetGateway", "igw", "InternetGatewayId", replaced_by=())
+_record_network("VPCGatewayAttachment", "attachment", "AttachmentType", replaced_by=("VpcId",))
+_record_network(
+    "EIP",
+    "eip",
+    *("AllocationId", "PublicIp"),
+    replaced_by=("Address", "IpamPoolId", "NetworkBorderGroup", "TransferAddress"),
+)
+_record_network(
+    "NatGateway",
+    "nat",
+    "NatGatewayId",
+    replaced_by=(
+        *("AllocationId", "AvailabilityMode", "ConnectivityType", "PrivateIpAddress"),
+        *("SubnetId", "VpcId"),
+    ),
+)
+_record_network("SecurityGroup", "sg", "GroupId", "VpcId", "Id", replaced_by=("GroupDescription", "GroupName", "VpcId"))
+_record_network(
+    "SecurityGroupIngress",
+    "sgr",
+    "Id",
+    replaced_by=(
+        *("CidrIp", "CidrIpv6", "FromPort", "GroupId", "GroupName", "IpProtocol", "SourcePrefixListId"),
+        *("SourceSecurityGroupId", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId", "ToPort"),
+    ),
+)
+_record_network(
+    "SecurityGroupEgress",
+    "sgr",
+    "Id",
+    replaced_by=(
+        *("CidrIp", "CidrIpv6", "DestinationPrefixListId", "DestinationSecurityGroupId", "FromPort", "GroupId"),
+        *("IpProtocol", "ToPort"),
+    ),
+)
+_record_network(
+    "VPCEndpoint",
+    "vpce",
+    *("Id", "DnsEntries", "NetworkInterfaceIds"),
+    replaced_by=(
+        *("DnsOptions", "ResourceConfigurationArn", "ServiceName", "ServiceNetworkArn", "ServiceRegion"),
+        *("VpcEndpointType", "VpcId"),
+    ),
+)
+_record_network(
+    "FlowLog",
+    "fl",
+    "Id",
+    replaced_by=(
+        *("DeliverCrossAccountRole", "DeliverLogsPermissionArn", "DestinationOptions", "LogDestination"),
+        *("LogDestinationType", "LogFormat", "LogGroupName", "MaxAggregationInterval", "ResourceId"),
+        *("ResourceType", "TagFieldSpecifications", "TrafficType"),
+    ),
+)
+_record("AWS::CloudWatch::CompositeAlarm", "alarm", "Arn", why="nothing evaluates it", replaced_by=("AlarmName",))
+_record("AWS::CloudWatch::Dashboard", "dashboard", why="nothing draws it", replaced_by=("DashboardName",))
+_record(
+    "AWS::Budgets::Budget",
+    "budget",
+    why="nothing costs anything",
+    replaced_by=("Budget", "NotificationsWithSubscribers"),
+)
+_record("AWS::WAFv2::WebACL", "webacl", "Arn", "Id", why="no request is filtered", replaced_by=("Name", "Scope"))
+_record("AWS::WAFv2::WebACLAssociation", "association", why="no request is filtered", replaced_by=ALL)
 # In AWS, too, these two only exist.
 _record("AWS::CDK::Metadata", "metadata", why=None)
 _record("AWS::CloudFormation::WaitConditionHandle", "handle", why=None)

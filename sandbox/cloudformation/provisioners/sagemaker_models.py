@@ -10,7 +10,7 @@ from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, pr
 class _Described(Provisioner):
     """A resource with one name, one Create and one Delete operation; only its tags change in place."""
 
-    updated_in_place = frozenset({"Tags"})
+    updated_in_place = frozenset()
     noun: ClassVar[str]  # as in create_<noun>
     name_property: ClassVar[str]  # the template's
     arn_member: ClassVar[str]  # the answer's
@@ -50,6 +50,10 @@ def set_tags(request: Request) -> None:
 class Model(_Described):
     """A model: image, artifact, role."""
 
+    replaced_by = frozenset(
+        {"Containers", "EnableNetworkIsolation", "ExecutionRoleArn", "InferenceExecutionConfig", "ModelName"}
+        | {"PrimaryContainer", "VpcConfig"}
+    )
     noun = "model"
     name_property = "ModelName"
     arn_member = "ModelArn"
@@ -60,6 +64,11 @@ class Model(_Described):
 class EndpointConfig(_Described):
     """An endpoint configuration, which an endpoint may use."""
 
+    replaced_by = frozenset(
+        {"AsyncInferenceConfig", "DataCaptureConfig", "EnableNetworkIsolation", "EndpointConfigName"}
+        | {"ExecutionRoleArn", "ExplainerConfig", "KmsKeyId", "MetricsConfig", "ProductionVariants"}
+        | {"ShadowProductionVariants", "VpcConfig"}
+    )
     noun = "endpoint_config"
     name_property = "EndpointConfigName"
     arn_member = "EndpointConfigArn"
@@ -70,6 +79,7 @@ class EndpointConfig(_Described):
 class ModelPackageGroup(_Described):
     """A group of model packages."""
 
+    replaced_by = frozenset({"ModelPackageGroupDescription", "ModelPackageGroupName"})
     noun = "model_package_group"
     name_property = "ModelPackageGroupName"
     arn_member = "ModelPackageGroupArn"
@@ -90,6 +100,11 @@ class ModelPackageGroup(_Described):
 class ModelPackage(Provisioner):
     """A version in a model package group; its approval changes in place."""
 
+    replaced_by = frozenset(
+        {"ClientToken", "Domain", "DriftCheckBaselines", "InferenceSpecification", "MetadataProperties"}
+        | {"ModelMetrics", "ModelPackageDescription", "ModelPackageGroupName", "SamplePayloadUrl", "SecurityConfig"}
+        | {"SourceAlgorithmSpecification", "Task", "ValidationSpecification"}
+    )
     updated_in_place = frozenset({"ModelApprovalStatus", "ApprovalDescription"})
 
     def create(self, request: Request) -> Outcome:
@@ -149,9 +164,13 @@ class LifecycleConfig(Provisioner):
 
 @provisions("AWS::SageMaker::NotebookInstance")
 class NotebookInstance(Provisioner):
-    """A notebook instance; every change but that of tags replaces it here, in AWS most stop and start it."""
+    """A notebook instance."""
 
-    updated_in_place = frozenset({"Tags"})
+    replaced_by = frozenset(
+        {"DirectInternetAccess", "KmsKeyId", "NotebookInstanceName", "PlatformIdentifier", "SecurityGroupIds"}
+        | {"SubnetId"}
+    )
+    updated_in_place = frozenset()
     inert = "no notebook server runs"
 
     def create(self, request: Request) -> Outcome:

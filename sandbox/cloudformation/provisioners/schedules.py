@@ -9,7 +9,7 @@ from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, pr
 class Rule(Provisioner):
     """A rule of an event bus with its targets."""
 
-    replaced_by = frozenset({"Name", "EventBusName"})
+    replaced_by = frozenset({"Name", "EventBusName"})  # the bus: only when it is another one
 
     def create(self, request: Request) -> Outcome:
         """PutRule and PutTargets."""
@@ -41,7 +41,8 @@ class Rule(Provisioner):
 class Schedule(Provisioner):
     """A schedule of EventBridge Scheduler."""
 
-    replaced_by = frozenset({"Name", "GroupName"})
+    replaced_by = frozenset({"Name"})
+    fixed = frozenset({"GroupName"})
 
     def create(self, request: Request) -> Outcome:
         """CreateSchedule."""

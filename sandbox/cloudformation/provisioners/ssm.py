@@ -9,7 +9,7 @@ from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, pr
 class Parameter(Provisioner):
     """A parameter; its Value and Description change in place."""
 
-    replaced_by = frozenset({"Name", "DataType"})
+    replaced_by = frozenset({"Name"})
     updated_in_place = frozenset({"AllowedPattern", "Description", "Policies", "Tags", "Tier", "Type", "Value"})
 
     def create(self, request: Request) -> Outcome:

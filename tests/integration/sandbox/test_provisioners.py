@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from botocore.exceptions import WaiterError
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from sandbox.cloudformation import provisioners  # noqa: F401 - registers every type
 from sandbox.cloudformation.provisioner import registered
@@ -236,7 +237,7 @@ PLAIN: dict[str, tuple[str, dict[str, Any], dict[str, Any], bool]] = {
             "IdentitySource": "method.request.header.Authorization",
         },
         {"AuthorizerResultTtlInSeconds": 60},
-        True,
+        False,
     ),
     "Method": (
         "ApiGateway::Method",
@@ -264,12 +265,7 @@ PLAIN: dict[str, tuple[str, dict[str, Any], dict[str, Any], bool]] = {
         {"ResponseTemplates": {"application/json": "{}"}},
         False,
     ),
-    "Deployment": (
-        "ApiGateway::Deployment",
-        {"RestApiId": ref("Api")},
-        {"StageDescription": {"Description": "x"}},
-        True,
-    ),
+    "Deployment": ("ApiGateway::Deployment", {"RestApiId": ref("Api")}, {}, False),
     "Stage": (
         "ApiGateway::Stage",
         {
@@ -292,7 +288,7 @@ PLAIN: dict[str, tuple[str, dict[str, Any], dict[str, Any], bool]] = {
     "UsagePlan": (
         "ApiGateway::UsagePlan",
         {"ApiStages": [{"ApiId": ref("Api"), "Stage": ref("Stage")}], "Throttle": {"RateLimit": 1, "BurstLimit": 1}},
-        {"Throttle": {"RateLimit": 2, "BurstLimit": 2}, "Description": "new"},
+        {"Throttle": {"RateLimit": 2, "BurstLimit": 2}, "Description": "new", "ApiStages": None},
         False,
     ),
     "UsagePlanKey": (
@@ -327,12 +323,7 @@ PLAIN: dict[str, tuple[str, dict[str, Any], dict[str, Any], bool]] = {
         {"OnStart": [{"Content": "ZWNobw=="}, {"Content": "ZWNobw=="}]},
         False,
     ),
-    "Notebook": (
-        "SageMaker::NotebookInstance",
-        {"InstanceType": "ml.t3.medium", "RoleArn": arn("Role")},
-        {"InstanceType": "ml.t3.large"},
-        True,
-    ),
+    "Notebook": ("SageMaker::NotebookInstance", {"InstanceType": "ml.t3.medium", "RoleArn": arn("Role")}, {}, False),
     "Vpc": ("EC2::VPC", {"CidrBlock": "10.0.0.0/16"}, {"EnableDnsSupport": True}, False),
     "Handle": ("CloudFormation::WaitConditionHandle", {}, {}, False),
 }
@@ -353,12 +344,22 @@ ELSEWHERE = {
 def template(*, updated: bool) -> str:
     resources = {}
     for name, (type_name, properties, changes, _) in PLAIN.items():
-        wanted = copy.deepcopy(properties) | (changes if updated else {})
+        wanted = copy.deepcopy(properties) | tags_of(f"AWS::{type_name}", "new" if updated else "old")
+        wanted |= changes if updated else {}
         wanted = {key: value for key, value in wanted.items() if value is not None}
         resources[name] = {"Type": f"AWS::{type_name}", "Properties": wanted}
         if name in DEPENDS:
             resources[name]["DependsOn"] = DEPENDS[name]
     return json.dumps({"Resources": resources})
+
+
+def tags_of(type_name: str, value: str) -> dict[str, Any]:
+    """Return tags in the shape that the type's schema has, if it has any."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type_name).schema
+    tags = schema["properties"].get("Tags")
+    if tags is None or "/properties/Tags" in schema.get("createOnlyProperties", []):
+        return {}
+    return {"Tags": [{"Key": "a", "Value": value}] if tags.get("type") == "array" else {"a": value}}
 
 
 class Stacks:
