@@ -1,0 +1,45 @@
+"""Real KDD99 records as request bodies."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from sandbox.processes import REPOSITORY_ROOT
+from training import schema
+
+ROWS = 200
+
+
+class NoRecordsError(Exception):
+    """There are no records to send; the message says what to do."""
+
+
+def csv_bodies(settings: Settings, rows: int = ROWS) -> list[bytes]:
+    """Return the first records of the test file as CSV rows that the model takes.
+
+    Raises
+    ------
+    NoRecordsError
+        The settings name no dataset, or it is not on this machine.
+    """
+    if settings.dataset is None:
+        raise NoRecordsError("the settings name no dataset: give the bodies as a file, one a line, with --bodies")
+    path = REPOSITORY_ROOT / settings.dataset.test
+    if not path.exists():
+        raise NoRecordsError(f"{path} is missing: `make data` finds, fetches or makes it")
+    return [schema.encode_csv(record).encode() for record in islice(_records(path), rows)]
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="ascii") as lines:
+        for line in lines:
+            *values, _ = line.strip().split(",")
+            yield {
+                feature.name: value if feature.vocabulary else float(value)
+                for feature, value in zip(schema.FEATURES, values, strict=True)
+            }
