@@ -1,8 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from autoscaling.policies import Metric
 from autoscaling.replay import RecordedTick
 from cli.live_report import MINUTES, to_run
 from cli.live_run import LiveRun, Plan
@@ -23,11 +25,9 @@ def live() -> LiveRun:
         capacity=1, min_capacity=1, max_capacity=10, outcome="NoAlarm", desired=1, cause="", in_service=1
     )
     for minute in range(MINUTES + 1):
-        metrics = {"invocations_per_instance": 600.0} if minute else {}
-        recording.ticks.append(
-            RecordedTick(**{**{name: getattr(quiet, name) for name in quiet.__slots__}, "metrics": metrics})
-        )
-        recording.observed.append({"cpu_percent": 50.0, "InvocationsPerInstance": 600.0})
+        between_the_alarms: dict[Metric, float] = {"invocations_per_instance": 14_000.0}
+        recording.ticks.append(replace(quiet, metrics=between_the_alarms if minute else {}))
+        recording.observed.append({"cpu_percent": 50.0, "InvocationsPerInstance": 14_000.0})
     return LiveRun(plan=PLAN, burst=burst, recording=recording, activities=[])
 
 
