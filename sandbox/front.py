@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
+from moto.backends import SERVICE_NAMES
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from sandbox import scaler
@@ -26,6 +27,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 _FORWARDED = re.compile(r"/endpoints/[^/]+/invocations|/restapis/[^/]+/[^/]+/_user_request_(/.*)?")
 _CFN_RESPONSE = re.compile(r"/_sandbox/cfn-response/(?P<token>[0-9a-f-]+)")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
+_FIRST_SERVICES: tuple[SERVICE_NAMES, ...] = ("sts", "cloudformation", "s3", "iam", "ssm", "ecr", "kms", "logs")
 FORWARD_TIMEOUT_SECONDS = 65.0  # InvokeEndpoint answers within 60 s
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,12 @@ class Front:
         self._runtime = runtime
         self._status = status
         self._services = DomainDispatcherApplication(create_backend_app)
+
+    def warm_up(self) -> None:
+        """Load the services that the first deployment needs, while the CDK CLI is still starting."""
+        for service in _FIRST_SERVICES:
+            with self._services.lock:  # moto's own: modules that import each other must load in one thread
+                self._services.app_instances.setdefault(service, create_backend_app(service))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""

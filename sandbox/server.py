@@ -57,6 +57,7 @@ def serve(runtime: Runtime, owner_pid: int | None) -> None:
     dataplane = _start_dataplane(runtime)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(server))
+    threading.Thread(target=front.warm_up, daemon=True).start()
     if owner_pid:
         threading.Thread(target=_end_with, args=(owner_pid, server), daemon=True).start()
     server.serve_forever(poll_interval=0.1)
