@@ -73,7 +73,7 @@ def test_changed_hyperparameter_retrains_and_changing_it_back_promotes_without_t
 
 def expect_failure(workstation: Workstation, done: subprocess.CompletedProcess[str], *reasons: str) -> None:
     """Assert that the deploy failed for these reasons, and that what was served before still is."""
-    printed = done.stdout + done.stderr
+    printed = " ".join((done.stdout + done.stderr).split())  # the CLI wraps
     assert done.returncode != 0, printed
     for reason in reasons:
         assert reason in printed, printed[-3000:]
