@@ -89,28 +89,37 @@ class LaneAlarms:
 
 
 class LaneSteps:
-    """Step adjustments of each lane's step policy in one direction."""
+    """Step adjustments of each lane in one direction: a single step, or steps that tile from 0 upwards."""
 
-    def __init__(self, policies: Sequence[StepScalingPolicy | None], lanes: int) -> None:
-        most = max((len(policy.steps) for policy in policies if policy), default=0)
-        self.lower = np.full((most, lanes), np.inf)
-        self.upper = np.full((most, lanes), -np.inf)
-        self.adjustment = np.zeros((most, lanes))
+    def __init__(self, policies: Sequence[StepScalingPolicy | None]) -> None:
+        most = max((len(policy.steps) for policy in policies if policy), default=1)
+        self.lower = np.full((most, len(policies)), np.inf)
+        self.adjustment = np.zeros((most, len(policies)))
         self.percent = np.array([bool(policy and policy.adjustment_type.startswith("percent")) for policy in policies])
         for lane, policy in enumerate(policies):
-            for row, step in enumerate(policy.steps if policy else ()):
-                self.lower[row, lane], self.upper[row, lane] = step.lower, step.upper
-                self.adjustment[row, lane] = step.adjustment
+            for row, step in enumerate(sorted(policy.steps, key=lambda step: step.lower) if policy else ()):
+                self.lower[row, lane], self.adjustment[row, lane] = step.lower, step.adjustment
 
-    def adjusted(self, capacity: Floats, beyond: Floats) -> Floats:
-        """Capacity each lane's policy wants; the current one where no step covers the value."""
-        wanted = capacity
-        for lower, upper, adjustment in zip(self.lower, self.upper, self.adjustment, strict=True):
-            covers = np.where(
-                adjustment > 0, (lower <= beyond) & (beyond < upper), (lower < beyond) & (beyond <= upper)
-            )
-            magnitude = np.where(self.percent, np.maximum(abs(capacity * adjustment) // 100, 1.0), abs(adjustment))
-            wanted = np.where(covers, np.maximum(capacity + np.sign(adjustment) * magnitude, 0.0), wanted)
+    def adjusted(self, lanes: Ints, capacity: Floats, beyond: Floats) -> Floats:
+        """Adjust the capacity of some lanes as their policies want it.
+
+        Parameters
+        ----------
+        lanes
+            Which ones.
+        capacity, beyond : ndarray of shape (n_chosen,)
+            Their capacity, and how far their metric is beyond the threshold.
+
+        Returns
+        -------
+        ndarray of shape (n_chosen,)
+            Unchanged where a lane has no such policy.
+        """
+        row = np.maximum((self.lower[:, lanes] <= beyond).sum(axis=0) - 1, 0)
+        adjustment = self.adjustment[row, lanes]
+        in_percent = np.maximum(abs(capacity * adjustment) // 100, 1.0)
+        magnitude = np.where(self.percent[lanes], in_percent, abs(adjustment))
+        wanted: Floats = np.maximum(capacity + np.sign(adjustment) * magnitude, 0.0)
         return wanted
 
 

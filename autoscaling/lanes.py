@@ -151,7 +151,7 @@ class _Lanes:
         self.step_out_cooldown = column(outward, "cooldown_seconds")
         self.step_in_cooldown = column(inward, "cooldown_seconds")
         self.out_threshold = column(outward, "threshold")
-        self.out_steps, self.in_steps = LaneSteps(outward, self.lanes), LaneSteps(inward, self.lanes)
+        self.out_steps, self.in_steps = LaneSteps(outward), LaneSteps(inward)
         low = SCALE_IN_RATIO * np.where(column(tracking, "disable_scale_in") == 1, np.nan, self.target)
         threes, fifteens = (np.full(self.lanes, count) for count in (SCALE_OUT_DATAPOINTS, SCALE_IN_DATAPOINTS))
         make = partial(LaneAlarms, delay=self.action_delay)
@@ -207,63 +207,70 @@ class _Lanes:
             yield self.serving
 
     def _finish(self, tick: int) -> None:
-        done = self.ends <= tick
-        if not done.any():
+        done = np.flatnonzero(self.ends <= tick)
+        if not done.size:
             return
         now = tick * MINUTE
-        outward = done & (self.desired > self.previous) & ~np.isnan(self.pending_cooldown)
-        inward = done & (self.desired < self.previous) & ~np.isnan(self.pending_cooldown)
-        self.serving = np.where(done, self.desired, self.serving)
-        self.ends = np.where(done, NEVER, self.ends)
-        self.cooldown_start = np.where(outward, now, self.cooldown_start)
-        self.cooldown_until = np.where(outward, now + self.pending_cooldown, self.cooldown_until)
-        self.cooldown_base = np.where(outward, self.previous, self.cooldown_base)
-        self.scale_in_until = np.where(inward, now + self.pending_cooldown, self.scale_in_until)
+        self.serving = self.serving.copy()  # what was yielded stays as it was
+        self.serving[done] = self.desired[done]
+        self.ends[done] = NEVER
+        followed = done[~np.isnan(self.pending_cooldown[done])]
+        grown = self.desired[followed] > self.previous[followed]
+        outward, inward = followed[grown], followed[~grown]
+        self.cooldown_start[outward] = now
+        self.cooldown_until[outward] = now + self.pending_cooldown[outward]
+        self.cooldown_base[outward] = self.previous[outward]
+        self.scale_in_until[inward] = now + self.pending_cooldown[inward]
 
     def _move_into_bounds(self, tick: int) -> None:
         within = np.clip(self.desired, self.low, self.high)
-        moving = (within != self.desired) & (self.ends == NEVER)
-        if moving.any():
-            self._scale(moving, within, np.full(self.lanes, np.nan), tick)
+        moving = np.flatnonzero((within != self.desired) & (self.ends == NEVER))
+        if moving.size:
+            self._scale(moving, within[moving], np.full(moving.size, np.nan), tick)
 
     def _follow_alarms(self, tick: int, values: Floats) -> None:
         high, low = self.tracking_high.observe(values), self.tracking_low.observe(values)
         step_high, step_low = self.step_high.observe(values), self.step_low.observe(values)
         free = (self.ends == NEVER) & (self.low <= self.desired) & (self.desired <= self.high)
-        wants_out = high | step_high
-        inward = (
-            free & (low | step_low) & ~wants_out & (self.desired > self.low) & (tick * MINUTE >= self.scale_in_until)
-        )
+        wants_out, wants_in = high | step_high, low | step_low
         cooling = tick * MINUTE < self.cooldown_until
-        outward = free & wants_out & (self.desired < self.high)
-        outward &= ~cooling | ((tick - 1 - self.lag) * MINUTE >= self.cooldown_start)
-        if outward.any():
-            self._scale_out(tick, values, (high, step_high), outward, cooling)
-        if inward.any():
-            self._scale_in(tick, values, (low, step_low), inward)
+        fresh = (tick - 1 - self.lag) * MINUTE >= self.cooldown_start
+        outward = np.flatnonzero(free & wants_out & (self.desired < self.high) & (fresh | ~cooling))
+        inward = free & wants_in & ~wants_out & (self.desired > self.low) & (tick * MINUTE >= self.scale_in_until)
+        chosen = np.flatnonzero(inward)
+        if outward.size:
+            base = np.where(cooling[outward], self.cooldown_base[outward], self.desired[outward])
+            self._scale_out(tick, outward, base, values[outward], (high[outward], step_high[outward]))
+        if chosen.size:
+            self._scale_in(tick, chosen, values[chosen], (low[chosen], step_low[chosen]))
 
-    def _scale_out(self, tick: int, values: Floats, firing: tuple[Bools, Bools], may: Bools, cooling: Bools) -> None:
-        base = np.where(cooling, self.cooldown_base, self.desired)
-        tracking = np.where(firing[0], np.ceil(base * values / self.target - _ROUNDING), np.nan)
-        stepped = np.where(firing[1], self.out_steps.adjusted(base, values - self.out_threshold), np.nan)
+    def _scale_out(self, tick: int, lanes: Ints, base: Floats, values: Floats, firing: tuple[Bools, Bools]) -> None:
+        tracking = np.where(firing[0], np.ceil(base * values / self.target[lanes] - _ROUNDING), np.nan)
+        stepped = np.full(lanes.size, np.nan)
+        fast = firing[1]
+        stepped[fast] = self.out_steps.adjusted(lanes[fast], base[fast], values[fast] - self.out_threshold[lanes[fast]])
         wanted = np.fmax(tracking, stepped)
-        cooldown = np.where(tracking == wanted, self.tracking_out_cooldown, self.step_out_cooldown)
-        self._scale(may & (wanted > self.desired), np.minimum(wanted, self.high), cooldown, tick)
+        cooldown = np.where(tracking == wanted, self.tracking_out_cooldown[lanes], self.step_out_cooldown[lanes])
+        larger = wanted > self.desired[lanes]
+        capped = np.minimum(wanted, self.high[lanes])
+        self._scale(lanes[larger], capped[larger], cooldown[larger], tick)
 
-    def _scale_in(self, tick: int, values: Floats, firing: tuple[Bools, Bools], may: Bools) -> None:
-        tracking = np.where(firing[0], np.ceil(self.desired * values / self.target - _ROUNDING), np.nan)
-        stepped = np.where(firing[1], self.in_steps.adjusted(self.desired, np.zeros_like(values)), np.nan)
+    def _scale_in(self, tick: int, lanes: Ints, values: Floats, firing: tuple[Bools, Bools]) -> None:
+        desired = self.desired[lanes]
+        tracking = np.where(firing[0], np.ceil(desired * values / self.target[lanes] - _ROUNDING), np.nan)
+        stepped = np.where(firing[1], self.in_steps.adjusted(lanes, desired, np.zeros_like(values)), np.nan)
         wanted = np.fmax(tracking, stepped)
-        cooldown = np.where(stepped == wanted, self.step_in_cooldown, self.tracking_in_cooldown)
-        self._scale(may & (wanted < self.desired), np.maximum(wanted, self.low), cooldown, tick)
+        cooldown = np.where(stepped == wanted, self.step_in_cooldown[lanes], self.tracking_in_cooldown[lanes])
+        smaller = wanted < desired
+        floored = np.maximum(wanted, self.low[lanes])
+        self._scale(lanes[smaller], floored[smaller], cooldown[smaller], tick)
 
-    def _scale(self, chosen: Bools, wanted: Floats, cooldown: Floats, tick: int) -> None:
-        if not chosen.any():
-            return
-        outward = chosen & (wanted > self.desired)
-        self.previous = np.where(chosen, self.desired, self.previous)
-        self.desired = np.where(chosen, wanted, self.desired)
-        self.pending_cooldown = np.where(chosen, cooldown, self.pending_cooldown)
-        self.ends = np.where(chosen, tick + np.where(outward, self.provisioning, self.scale_in_ticks), self.ends)
-        self.serving = np.where(chosen & ~outward, wanted, self.serving)
-        self.scale_in_until = np.where(outward, -np.inf, self.scale_in_until)
+    def _scale(self, lanes: Ints, wanted: Floats, cooldown: Floats, tick: int) -> None:
+        outward = wanted > self.desired[lanes]
+        self.previous[lanes] = self.desired[lanes]
+        self.desired[lanes] = wanted
+        self.pending_cooldown[lanes] = cooldown
+        self.ends[lanes] = tick + np.where(outward, self.provisioning[lanes], self.scale_in_ticks[lanes])
+        self.serving = self.serving.copy()  # what was yielded stays as it was
+        self.serving[lanes[~outward]] = wanted[~outward]
+        self.scale_in_until[lanes[outward]] = -np.inf

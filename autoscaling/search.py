@@ -1,0 +1,85 @@
+"""Search policies: a grid of plain ones, random ones, then small changes of the best."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from autoscaling.candidates import Recipe, changed_recipe, drawn_recipe, plain_recipes, policy_of
+from autoscaling.judging import InstanceOption, Score
+from autoscaling.policies import VariantScaling
+from autoscaling.schedule_floor import Floor
+
+_PARENTS = 30
+
+
+class Candidate(NamedTuple):
+    """A policy on an instance type, with its score on the workload it is planned on."""
+
+    option: InstanceOption
+    policy: VariantScaling
+    score: Score
+
+    @property
+    def parts(self) -> int:
+        """How much there is to understand: policies, and a schedule as a whole."""
+        return len(self.policy.scaling_policies) + bool(self.policy.scheduled_actions)
+
+
+def search(
+    option: InstanceOption,
+    maximum: int,
+    floor: Floor | None,
+    *,
+    judge: Callable[[Sequence[VariantScaling]], list[Score]],
+    accept: Callable[[Score], bool],
+    budget: int,
+    rounds: int,
+    seed: int,
+) -> list[Candidate]:
+    """Look for cheap policies that are acceptable.
+
+    Parameters
+    ----------
+    option, maximum
+        The instance type and its largest capacity.
+    floor
+        What the minutes of a day usually need, if that is known.
+    judge
+        Scores policies on the workload.
+    accept
+        Whether a score will do; the cheapest acceptable ones are changed further.
+    budget
+        Policies to judge in all.
+    rounds
+        How often the best are changed.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    list of Candidate
+        All that were judged.
+    """
+    random = np.random.default_rng(seed)
+    plain = plain_recipes(maximum)
+    a_round = max((budget - len(plain)) // (rounds + 2), 1)
+    recipes = plain + [drawn_recipe(random, maximum) for _ in range(2 * a_round)]
+    found: list[tuple[Recipe, Candidate]] = []
+    seen: set[VariantScaling] = set()
+    for _ in range(rounds + 1):
+        batch = {}
+        for recipe in recipes:
+            policy = policy_of(recipe, option.per_minute, maximum, floor)
+            if policy not in seen:
+                batch[policy] = recipe
+        seen |= batch.keys()
+        scores = judge(list(batch)) if batch else []
+        found += [
+            (recipe, Candidate(option, policy, score))
+            for (policy, recipe), score in zip(batch.items(), scores, strict=True)
+        ]
+        parents = sorted((item for item in found if accept(item[1].score)), key=lambda item: item[1].score.cost_usd)
+        parents = parents[:_PARENTS] or [min(found, key=lambda item: item[1].score.worst_error_share)]
+        recipes = [changed_recipe(parents[index % len(parents)][0], random, maximum) for index in range(a_round)]
+    return [candidate for _, candidate in found]
