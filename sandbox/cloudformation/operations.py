@@ -123,8 +123,10 @@ def roll_back_update(account: Account, stack: Stack, reason: str, skipped: froze
 
 
 def _put_back(stack: Stack, undo: Undo) -> list[Resource]:
-    """Make the replaced resources current again; return what replaced them and what is new."""
+    """Make the replaced and the removed resources current again; return what replaced them and what is new."""
     retired = []
+    for name, untouched in undo.resources.items():
+        stack.resources.setdefault(name, copy.copy(untouched))
     for name, resource in list(stack.resources.items()):
         before = undo.resources.get(name)
         provisioner = find_provisioner(resource.type_name)

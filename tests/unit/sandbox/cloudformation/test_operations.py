@@ -247,6 +247,17 @@ def test_export_is_guarded_while_it_is_imported(driver: Any, world: Any, thing: 
     assert world.alive == {}
 
 
+def test_removed_resource_stays_when_the_update_fails_at_its_exports(driver: Any, world: Any, thing: Any) -> None:
+    exporting = {"Out": {"Value": {"Ref": "A"}, "Export": {"Name": "shared"}}}
+    driver.create({"A": thing(), "B": thing(Value=1)}, "owner", Outputs=exporting)
+    driver.create({"C": thing(Value={"Fn::ImportValue": "shared"})}, "user")
+    stack = driver.update({"B": thing(Value=2)}, "owner")
+    assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert {name: resource.physical_id for name, resource in stack.resources.items()} == {"A": "A-1", "B": "B-1"}
+    assert world.alive["B-1"] == {"Value": 1}
+    assert "A-1" in world.alive
+
+
 def test_resource_whose_condition_is_false_is_not_created(driver: Any, world: Any, thing: Any) -> None:
     stack = driver.create(
         {"A": thing({"Condition": "Never"}), "B": thing(Value={"Fn::If": ["Never", {"Ref": "A"}, "without"]})},
