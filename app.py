@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
 
 from config.loading import DIRECTORY, SettingsError, load
 from stacks.stage import add_stacks
@@ -18,6 +19,8 @@ from stacks.stage import add_stacks
 def main() -> None:
     """Synthesize the stacks of one environment."""
     app = cdk.App()
+    # a finding without a reason beside its construct ends the synthesis (stacks/constructs/acknowledgements.py)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     env = app.node.try_get_context("env") or "dev"
     directory = Path(os.environ.get("SAGESCALE_CONFIG_DIR", DIRECTORY))
     try:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from autoscaling.policies import TargetTrackingPolicy, VariantScaling
+from config.api import Api
+from config.group import Group
 
 CLOUDFORMATION_WAIT_SECONDS = 3600  # the most a custom resource may take (CloudFormation, ServiceTimeout)
 LONGEST_TRAINING_SECONDS = 55 * 60  # leaves five minutes of that for CloudFormation and the answer
@@ -21,12 +23,6 @@ JOB_START_SECONDS = 240  # assumed: what SageMaker takes to find an instance and
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 Hyperparameter = str | bool | int | float
-
-
-class Group(BaseModel):
-    """A table of the settings file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Project(Group):
@@ -40,7 +36,7 @@ class Project(Group):
     """By default the region of the credentials that deploy."""
     retain_data: bool = True
     """Keep the bucket when the stacks are destroyed."""
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = Field(default_factory=dict)
 
 
 class Dataset(Group):
@@ -87,7 +83,7 @@ class Training(Group):
     instance_type: InstanceType = "ml.c4.xlarge"
     volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 20
     max_runtime_seconds: Annotated[int, Field(ge=60, le=28 * 24 * 3600)] = 600
-    hyperparameters: Annotated[dict[str, Hyperparameter], Field(validate_default=True)] = {}
+    hyperparameters: dict[str, Hyperparameter] = Field(default_factory=dict, validate_default=True)
     """Linear Learner's own names; `feature_dim` is filled in from the dataset's schema."""
     preprocess: Job = Job(max_runtime_seconds=480)
     evaluate: Job = Job()
@@ -121,7 +117,7 @@ class Training(Group):
 class Model(Group):
     """The model's container."""
 
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     """Variables of the serving container."""
     network_isolation: bool = False
     """Run the container without any network, SageMaker's own included."""
@@ -156,18 +152,6 @@ class Endpoint(Group):
         if not sum(variant.initial_weight for variant in variants):
             raise ValueError("no variant has an initial_weight above 0, so none would get a request")
         return variants
-
-
-class Api(Group):
-    """The REST API in front of the endpoint."""
-
-    auth: Literal["iam", "api_key", "none"] = "iam"
-    """Who may call: signed requests, holders of the API key, or anyone."""
-    throttle_rate_per_second: Annotated[float, Field(gt=0)] = 10_000
-    """Steady rate above which API Gateway answers 429; the default is AWS's own limit of an account."""
-    throttle_burst: Annotated[int, Field(gt=0)] = 5_000
-    """Requests that may come at once above the steady rate."""
-    timeout_ms: Annotated[int, Field(ge=50, le=29_000)] = 29_000
 
 
 class Settings(Group):

@@ -15,6 +15,7 @@ from sandbox.runtime import Runtime
 def install(runtime: Runtime) -> None:  # noqa: ARG001 - the signature every room has
     """Fill the gaps."""
     FakeBucket.get_permission = _get_permission
+    FakeBucket._log_permissions_enabled_policy = staticmethod(_may_deliver_logs)
     CloudTrailResponse.lookup_events = _lookup_events
 
 
@@ -28,6 +29,14 @@ def _get_permission(bucket: Any, action: str, resource: str) -> Any:
     policy = json.loads(bucket.policy)
     unconditional = [statement for statement in policy["Statement"] if "Condition" not in statement]
     return IAMPolicy(json.dumps(policy | {"Statement": unconditional})).is_action_permitted(action, resource)
+
+
+def _may_deliver_logs(target_bucket: Any, target_prefix: str | None) -> bool:  # noqa: ARG001 - moto's signature
+    """Let access logs be switched on before the policy is there that lets S3 deliver them, as S3 does.
+
+    The CDK's policy names the logged bucket, so CloudFormation always creates it after that.
+    """
+    return True
 
 
 def _lookup_events(response: Any) -> str:  # noqa: ARG001 - called as a method of moto's response class

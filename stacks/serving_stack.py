@@ -54,7 +54,16 @@ class ServingStack(Stack):
         endpoint = AutoscaledEndpoint(
             self, "Endpoint", naming=naming, model=hosted.model, variants=variants, scaling=scaling
         )
-        api = InferenceApi(self, "Inference", naming=naming, endpoint_name=endpoint.name, settings=settings.api)
+        api = InferenceApi(
+            self,
+            "Inference",
+            naming=naming,
+            endpoint_name=endpoint.name,
+            settings=settings.api,
+            with_predictions=True,
+            most_instances=sum(bounds.max_capacity for bounds in scaling.values()),
+            keep_users=settings.project.retain_data,
+        )
         api.node.add_dependency(endpoint.endpoint)
         self._publish(naming, endpoint, approved.value_as_string)
         CfnOutput(self, "ApiUrl", value=api.api.url)

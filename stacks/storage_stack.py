@@ -1,4 +1,4 @@
-"""The bucket: raw data and models for good, what runs leave behind for a month."""
+"""The bucket: raw data and models for good, what runs leave behind for a month; and who read and wrote it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from config.settings import Project
+from stacks.constructs.acknowledgements import acknowledge_wildcards
 from stacks.constructs.lambda_function import CustomResourceFunction
+
+ACCESS_LOGS_KEPT = Duration.days(90)
 
 
 class StorageStack(Stack):
@@ -21,6 +24,8 @@ class StorageStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, project: Project, **stack: Any) -> None:
         super().__init__(scope, construct_id, **stack)
+        removal_policy = RemovalPolicy.RETAIN if project.retain_data else RemovalPolicy.DESTROY
+        self._logs = self._log_bucket(removal_policy)
         self.bucket = s3.Bucket(
             self,
             "DataBucket",
@@ -29,6 +34,8 @@ class StorageStack(Stack):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            server_access_logs_bucket=self._logs,
+            server_access_logs_prefix="data/",
             lifecycle_rules=[
                 s3.LifecycleRule(
                     id="RunsExpire",
@@ -38,10 +45,22 @@ class StorageStack(Stack):
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
-            removal_policy=RemovalPolicy.RETAIN if project.retain_data else RemovalPolicy.DESTROY,
+            removal_policy=removal_policy,
         )
         if not project.retain_data:
             self._empty_before_deletion()
+
+    def _log_bucket(self, removal_policy: RemovalPolicy) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,  # S3 delivers access logs to no other encryption but its own
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            lifecycle_rules=[s3.LifecycleRule(id="AccessLogsExpire", expiration=ACCESS_LOGS_KEPT)],
+            removal_policy=removal_policy,
+        )
 
     def _empty_before_deletion(self) -> None:
         emptier = CustomResourceFunction(
@@ -51,20 +70,26 @@ class StorageStack(Stack):
             description="Empties the data bucket when its stack is deleted.",
             timeout=Duration.minutes(14),
         )
-        emptier.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:ListBucketVersions"], resources=[self.bucket.bucket_arn])
-        )
+        buckets = {"EmptiedBucket": self.bucket, "EmptiedAccessLogs": self._logs}
+        objects = [bucket.arn_for_objects("*") for bucket in buckets.values()]
         emptier.add_to_role_policy(
             iam.PolicyStatement(
-                actions=["s3:DeleteObject", "s3:DeleteObjectVersion"], resources=[self.bucket.arn_for_objects("*")]
+                actions=["s3:ListBucketVersions"], resources=[bucket.bucket_arn for bucket in buckets.values()]
             )
         )
-        emptied = CustomResource(
-            self,
-            "EmptiedBucket",
-            service_token=emptier.service_token,
-            resource_type="Custom::EmptiedBucket",
-            properties={"BucketName": self.bucket.bucket_name},
-            service_timeout=Duration.minutes(15),
+        emptier.add_to_role_policy(
+            iam.PolicyStatement(actions=["s3:DeleteObject", "s3:DeleteObjectVersion"], resources=objects)
         )
-        emptied.node.add_dependency(emptier, self.bucket)
+        acknowledge_wildcards(
+            emptier.execution_role, dict.fromkeys(objects, "it deletes every object, whatever its key")
+        )
+        for name, bucket in buckets.items():
+            emptied = CustomResource(
+                self,
+                name,
+                service_token=emptier.service_token,
+                resource_type="Custom::EmptiedBucket",
+                properties={"BucketName": bucket.bucket_name},
+                service_timeout=Duration.minutes(15),
+            )
+            emptied.node.add_dependency(emptier, bucket)

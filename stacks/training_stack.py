@@ -18,7 +18,7 @@ from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
 from config.settings import CLOUDFORMATION_WAIT_SECONDS, Dataset, Training
-from stacks.constructs.dataset import DatasetFile
+from stacks.constructs.dataset import DatasetFile, grant_read_asset
 from stacks.constructs.images import Images
 from stacks.constructs.job_role import JobRole
 from stacks.constructs.lambda_function import CustomResourceFunction
@@ -59,8 +59,9 @@ class TrainingStack(Stack):
         code = self._code()
         repositories = [images.repository_arn("scikit-learn"), images.repository_arn("linear-learner")]
         job_role = JobRole(self, "JobRole", bucket=bucket, repository_arns=repositories)
-        for readable in (train, test, code):
-            readable.grant_read(job_role)
+        train.grant_read(job_role)
+        test.grant_read(job_role)
+        grant_read_asset(code, job_role)
         self.workflow = TrainingWorkflow(
             self,
             "Workflow",

@@ -104,7 +104,10 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     except RefusalError as refusal:
         status, content = refusal.status, refusal.content
         _report(event, context, refusal)
-    return {"statusCode": status, "headers": _JSON_HEADERS, "body": json.dumps(content), "isBase64Encoded": False}
+    headers = _JSON_HEADERS
+    if origin := os.environ.get("CORS_ORIGIN"):
+        headers = {**headers, "Access-Control-Allow-Origin": origin}
+    return {"statusCode": status, "headers": headers, "body": json.dumps(content), "isBase64Encoded": False}
 
 
 def predict(body: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from autoscaling.policies import VariantScaling
 from config.settings import Variant
+from stacks.constructs.acknowledgements import acknowledge_wildcards
 from stacks.constructs.lambda_function import CustomResourceFunction
 from stacks.constructs.scaling_policies import ScalingPolicies
 from stacks.naming import Naming
@@ -97,6 +98,7 @@ class AutoscaledEndpoint(Construct):
             )
         )
         function.add_to_role_policy(self._describe_statement())
+        acknowledge_endpoints(function.execution_role, self._naming)
         bounds = {
             variant.name: {
                 "initial_instance_count": max(variant.initial_instance_count, scaling[variant.name].min_capacity),
@@ -123,6 +125,7 @@ class AutoscaledEndpoint(Construct):
             description="Fails the deploy when the endpoint serves another config than the deployed one.",
         )
         function.add_to_role_policy(self._describe_statement())
+        acknowledge_endpoints(function.execution_role, self._naming)
         check = CustomResource(
             self,
             "ServedConfig",
@@ -139,7 +142,16 @@ class AutoscaledEndpoint(Construct):
 
     def _describe_statement(self) -> iam.PolicyStatement:
         """Return what describing any endpoint of this environment takes: predecessors have other names."""
-        arn = Stack.of(self).format_arn(
-            service="sagemaker", resource="endpoint", resource_name=f"{self._naming.prefix}-*"
-        )
+        arn = endpoints_arn(self, self._naming)
         return iam.PolicyStatement(actions=["sagemaker:DescribeEndpoint"], resources=[arn])
+
+
+def endpoints_arn(scope: Construct, naming: Naming) -> str:
+    """Return the pattern of every endpoint of this environment, of which there are two while one follows another."""
+    return Stack.of(scope).format_arn(service="sagemaker", resource="endpoint", resource_name=f"{naming.prefix}-*")
+
+
+def acknowledge_endpoints(role: Construct, naming: Naming) -> None:
+    """Accept that `role` names every endpoint of this environment."""
+    reason = "the endpoint gets another name with another instance type, and then there are two for a while"
+    acknowledge_wildcards(role, {endpoints_arn(role, naming): reason})

@@ -10,6 +10,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
+from stacks.constructs.acknowledgements import acknowledge_wildcards
+from stacks.constructs.job_role import read_statements
+
 
 class DatasetFile(Construct):
     """One input of the training workflow.
@@ -48,7 +51,17 @@ class DatasetFile(Construct):
     def grant_read(self, role: iam.IRole) -> None:
         """Let `role` read the records."""
         if self._asset:
-            self._asset.grant_read(role)
+            grant_read_asset(self._asset, role)
             return
-        bucket, _, prefix = self._location.removeprefix("s3://").partition("/")
-        s3.Bucket.from_bucket_name(self, "Bucket", bucket).grant_read(role, f"{prefix}*")
+        name, _, prefix = self._location.removeprefix("s3://").partition("/")
+        bucket = s3.Bucket.from_bucket_name(self, "Bucket", name)
+        records = bucket.arn_for_objects(f"{prefix}*")
+        for statement in read_statements(bucket, records):
+            role.add_to_principal_policy(statement)
+        acknowledge_wildcards(role, {records: "an S3 URI of a dataset may be the prefix of several files"})
+
+
+def grant_read_asset(asset: Asset, role: iam.IRole) -> None:
+    """Let `role` download one asset, and no other of the bucket."""
+    for statement in read_statements(asset.bucket, asset.bucket.arn_for_objects(asset.s3_object_key)):
+        role.add_to_principal_policy(statement)

@@ -10,8 +10,16 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from stacks.constructs.acknowledgements import acknowledge_wildcards
 from stacks.constructs.images import ImageName, Images
-from stacks.constructs.job_role import log_statement, metric_statement, pull_statements
+from stacks.constructs.job_role import (
+    ANY_RESOURCE,
+    LOG_STREAMS,
+    log_statement,
+    metric_statement,
+    pull_statements,
+    read_statements,
+)
 
 
 class HostedModel(Construct):
@@ -37,13 +45,20 @@ class HostedModel(Construct):
         super().__init__(scope, construct_id)
         images = Images(self, "Images")
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        bucket.grant_read(self.role, "models/*")
+        models = bucket.arn_for_objects("models/*")
+        logs = log_statement(Stack.of(self), ["/aws/sagemaker/Endpoints"])
         for statement in (
+            *read_statements(bucket, models),
             *pull_statements([images.repository_arn(image)]),
-            log_statement(Stack.of(self), ["/aws/sagemaker/Endpoints"]),
+            logs,
             metric_statement(["AWS/SageMaker", "/aws/sagemaker/Endpoints"]),
         ):
             self.role.add_to_policy(statement)
+        acknowledge_wildcards(
+            self.role,
+            {models: "which model is approved is known only when the stack is updated", "*": ANY_RESOURCE}
+            | dict.fromkeys(logs.resources, LOG_STREAMS),
+        )
         self.model = sagemaker.CfnModel(
             self,
             "Model",

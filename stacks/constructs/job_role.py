@@ -9,8 +9,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.constructs.acknowledgements import acknowledge_wildcards
+
 METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs"]
 LOG_GROUPS = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs"]
+ANY_RESOURCE = "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource; the latter has its namespaces"
+LOG_STREAMS = "SageMaker makes the log groups and names the streams"
 
 
 class JobRole(iam.Role):
@@ -20,14 +24,29 @@ class JobRole(iam.Role):
         self, scope: Construct, construct_id: str, *, bucket: s3.IBucket, repository_arns: Iterable[str]
     ) -> None:
         super().__init__(scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        bucket.grant_read(self, "runs/*")
-        bucket.grant_put(self, "runs/*")
+        runs = bucket.arn_for_objects("runs/*")
+        logs = log_statement(self, LOG_GROUPS)
         for statement in (
+            *read_statements(bucket, runs),
+            iam.PolicyStatement(actions=["s3:PutObject"], resources=[runs]),
             *pull_statements(repository_arns),
-            log_statement(self, LOG_GROUPS),
+            logs,
             metric_statement(METRIC_NAMESPACES),
         ):
             self.add_to_policy(statement)
+        acknowledge_wildcards(
+            self,
+            {runs: "every run writes below a prefix of its own", "*": ANY_RESOURCE}
+            | dict.fromkeys(logs.resources, LOG_STREAMS),
+        )
+
+
+def read_statements(bucket: s3.IBucket, *objects: str) -> tuple[iam.PolicyStatement, ...]:
+    """Return what a job or a model needs to download `objects` (ARNs) of `bucket`: SageMaker lists a prefix first."""
+    return (
+        iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=list(objects)),
+    )
 
 
 def pull_statements(repository_arns: Iterable[str]) -> tuple[iam.PolicyStatement, ...]:

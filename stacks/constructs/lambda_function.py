@@ -14,11 +14,12 @@ from constructs import Construct
 from stacks.constructs.staged_code import ROOT, staged
 
 SOURCES = ROOT / "lambda"
-RUNTIME = lambda_.Runtime.PYTHON_3_12
+RUNTIME = lambda_.Runtime.PYTHON_3_14
+RETENTION = logs.RetentionDays.THREE_MONTHS
 
 
 class LambdaFunction(lambda_.Function):
-    """Python 3.12 on arm64, 256 MB, with its own log group and role.
+    """Python 3.14 on arm64, 256 MB, with its own log group and role.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class LambdaFunction(lambda_.Function):
         log_group = logs.LogGroup(
             scope,
             f"{construct_id}Logs",
-            retention=logs.RetentionDays.THREE_MONTHS,
+            retention=RETENTION,
             removal_policy=RemovalPolicy.DESTROY,
         )
         log_group.grant_write(role)
@@ -65,6 +66,7 @@ class LambdaFunction(lambda_.Function):
                 timeout=timeout or Duration.seconds(30),
                 description=description,
             )
+        self.execution_role = role
 
 
 class CustomResourceFunction(LambdaFunction):

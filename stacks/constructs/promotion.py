@@ -25,6 +25,8 @@ from stacks.naming import Naming
 class Promotion(Construct):
     """States from the passed gate to the end of the run; `start` is the first of them.
 
+    `wildcards` says which resources the states name by pattern, and why.
+
     Parameters
     ----------
     answer : IFunction
@@ -46,6 +48,7 @@ class Promotion(Construct):
         self._bucket = bucket
         self._failure = failure
         self._approved = ApprovedParameter(naming.approved_model_parameter, failure)
+        self.wildcards: dict[str, str] = {}
         self.start = self._start(self._answer(answer))
 
     def _start(self, answer: sfn.IChainable) -> sfn.Choice:
@@ -67,6 +70,7 @@ class Promotion(Construct):
             approved=self._approved,
             failure=self._failure,
         )
+        self.wildcards |= rollout.wildcards
         approve = self._approved.write(self, "Approve", "$.job.model_data_url")
         by_whom = (
             sfn.Choice(self, "WhoRollsOut")
@@ -80,6 +84,8 @@ class Promotion(Construct):
         )
 
     def _copy(self, construct_id: str, *, source: str, file: str) -> tasks.CallAwsService:
+        written, read = objects(self._bucket, f"models/*/{file}", f"runs/*/{file}")
+        self.wildcards |= dict.fromkeys((written, read), "every run has a key of its own")
         return aws_call(
             self,
             construct_id,
@@ -92,10 +98,8 @@ class Promotion(Construct):
                 "Key.$": f"States.Format('models/{{}}/{file}', $.run.key)",
             },
             iam_action="s3:PutObject",
-            iam_resources=objects(self._bucket, f"models/*/{file}"),
-            additional_iam_statements=[
-                iam.PolicyStatement(actions=["s3:GetObject"], resources=objects(self._bucket, f"runs/*/{file}"))
-            ],
+            iam_resources=[written],
+            additional_iam_statements=[iam.PolicyStatement(actions=["s3:GetObject"], resources=[read])],
             result_path=sfn.JsonPath.DISCARD,
         )
 

@@ -46,6 +46,11 @@ class Rollout(Construct):
         self._stack_arn = Stack.of(self).format_arn(
             service="cloudformation", resource="stack", resource_name=f"{stack_name}/*"
         )
+        self._version = Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=BOOTSTRAP_VERSION)
+        self.wildcards = {
+            self._stack_arn: "the id of a stack is made when it is created, after this policy",
+            self._version: "the qualifier of the account's bootstrap is not this stack's to know",
+        }
         self._approved = approved
         self._failure = failure
         self._done = sfn.Succeed(self, "RolledOut")
@@ -78,8 +83,7 @@ class Rollout(Construct):
 
     def _parameter_statement(self) -> iam.PolicyStatement:
         """Return what lets CloudFormation read the parameters' values: it asks with the caller's permissions."""
-        version = Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=BOOTSTRAP_VERSION)
-        return iam.PolicyStatement(actions=["ssm:GetParameters"], resources=[self._approved.arn(self), version])
+        return iam.PolicyStatement(actions=["ssm:GetParameters"], resources=[self._approved.arn(self), self._version])
 
     def _why_refused(self, update: sfn.IChainable) -> sfn.Choice:
         cause = "$.outcome.Cause"

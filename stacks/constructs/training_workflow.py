@@ -10,18 +10,22 @@ an evaluation there means the model is complete. Then the parameter `model/appro
 
 from __future__ import annotations
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from config.settings import Training
+from stacks.constructs.acknowledgements import acknowledge_wildcards
 from stacks.constructs.aws_call import aws_call, objects
 from stacks.constructs.failure_path import FailurePath
 from stacks.constructs.images import Images
 from stacks.constructs.job_states import job_statements
+from stacks.constructs.lambda_function import RETENTION
 from stacks.constructs.promotion import Promotion
 from stacks.constructs.training_jobs import TrainingJobs
 from stacks.naming import Naming
@@ -52,21 +56,45 @@ class TrainingWorkflow(Construct):
         self._prefix = naming.prefix
         self._gate_settings = training.gate
         self._bucket = bucket
+        self._evaluations = objects(bucket, "runs/*/evaluation/evaluation.json", "models/*/evaluation.json")
         self._failure = FailurePath(self, "Failure", answer=answer)
         self._jobs = TrainingJobs(
             self, "Jobs", training=training, images=images, role=job_role, failure=self._failure
         ).chain
-        self._promotion = Promotion(
-            self, "Promotion", naming=naming, bucket=bucket, answer=answer, failure=self._failure
-        ).start
+        promotion = Promotion(self, "Promotion", naming=naming, bucket=bucket, answer=answer, failure=self._failure)
+        self._promotion = promotion.start
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
             definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
             comment="preprocess, train, evaluate, gate, promote",
+            logs=sfn.LogOptions(destination=self._logs(), level=sfn.LogLevel.ALL, include_execution_data=True),
+            tracing_enabled=True,
         )
-        for statement in job_statements(self, naming.prefix, job_role):
+        statements = job_statements(self, naming.prefix, job_role)
+        for statement in statements:
             self.state_machine.add_to_role_policy(statement)
+        patterns = [arn for statement in statements for arn in statement.resources if arn.endswith("*")]
+        acknowledge_wildcards(
+            self.state_machine,
+            {
+                **promotion.wildcards,
+                **dict.fromkeys(patterns, "a job's name ends with the run and the attempt"),
+                **dict.fromkeys(self._evaluations, "every run has a key of its own"),
+                f"{answer.function_arn}:*": "the CDK lets a task invoke the versions of its function too",
+                "*": "log deliveries and X-Ray know no resource (Service Authorization Reference, both services)",
+            },
+        )
+
+    def _logs(self) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            "Logs",
+            # With this prefix the account's log resource policies do not grow (Step Functions, "Logging").
+            log_group_name=f"/aws/vendedlogs/states/{self._prefix}-training",
+            retention=RETENTION,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
 
     def _definition(self) -> sfn.IChainable:
         read = self._read_evaluation()
@@ -134,7 +162,7 @@ class TrainingWorkflow(Construct):
             service="s3",
             action="getObject",
             parameters={"Bucket": self._bucket.bucket_name, "Key.$": "$.evaluated.key"},
-            iam_resources=objects(self._bucket, "runs/*/evaluation/evaluation.json", "models/*/evaluation.json"),
+            iam_resources=self._evaluations,
             result_selector={"metrics.$": "States.StringToJson($.Body)"},
             result_path="$.evaluation",
         )
