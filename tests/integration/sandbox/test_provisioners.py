@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from botocore.exceptions import WaiterError
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from sandbox.cloudformation import provisioners  # noqa: F401 - registers every type
 from sandbox.cloudformation.provisioner import registered

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from sandbox.cloudformation import provisioners  # noqa: F401 - registers every type
 from sandbox.cloudformation.provisioner import registered
