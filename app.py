@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from config.loading import DIRECTORY, SettingsError, load
+from config.settings import Settings
 from stacks.stage import add_stacks
 
 
@@ -25,10 +27,34 @@ def main() -> None:
     directory = Path(os.environ.get("SAGESCALE_CONFIG_DIR", DIRECTORY))
     try:
         settings = load(env, directory)
+        check_docker(settings)
         add_stacks(app, env=env, settings=settings, root=Path(__file__).parent)
     except (SettingsError, ValueError, FileNotFoundError) as error:
         sys.exit(f"{directory / env}.toml cannot be deployed: {error}")
     app.synth()
+
+
+def check_docker(settings: Settings) -> None:
+    """Refuse settings whose deploy would build an image where there is nothing to build it with.
+
+    Raises
+    ------
+    SettingsError
+        No Docker, or none that runs.
+    """
+    if not settings.needs_own_container:
+        return
+    program = os.environ.get("CDK_DOCKER", "docker")  # the CDK CLI's own variable
+    try:
+        done = subprocess.run([program, "version"], capture_output=True, text=True, timeout=20, check=False)
+        problem = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1] if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problem = str(error)
+    if problem:
+        raise SettingsError(
+            f"these settings serve with serving/Dockerfile, and `{program} version` fails: {problem}. Start or install "
+            'Docker, name another program in CDK_DOCKER, or use endpoint.container = "aws" where the model allows it'
+        )
 
 
 main()

@@ -57,6 +57,7 @@ def _run(output: Path) -> dict[str, Any]:
         lambda show: demo_run.deploy(deployment, output / "cdk.out", show),
     )
     deploy_seconds = round(time.monotonic() - begin, 1)
+    assert deployment.settings.dataset, "the demo's environment trains"
     test_file = REPOSITORY_ROOT / deployment.settings.dataset.test
     training = demo_run.training_facts(deployment)
     connections = demo_run.labelled_connections(test_file)

@@ -14,6 +14,8 @@ from pydantic import Field, field_validator, model_validator
 from autoscaling.policies import TargetTrackingPolicy, VariantScaling
 from config.api import Api
 from config.group import Group
+from config.model import OWN_CONTAINER, Model
+from config.tuning import Tuning
 
 CLOUDFORMATION_WAIT_SECONDS = 3600  # the most a custom resource may take (CloudFormation, ServiceTimeout)
 LONGEST_TRAINING_SECONDS = 55 * 60  # leaves five minutes of that for CloudFormation and the answer
@@ -87,6 +89,8 @@ class Training(Group):
     """Linear Learner's own names; `feature_dim` is filled in from the dataset's schema."""
     preprocess: Job = Job(max_runtime_seconds=480)
     evaluate: Job = Job()
+    tuning: Tuning | None = None
+    """Search hyperparameters instead of training once; max_runtime_seconds bounds each of its jobs."""
     gate: Gate = Gate(metric="accuracy", at_least=0.9)
     on_deploy: bool = True
     """Train as part of `cdk deploy`; otherwise the deploy takes what was approved last."""
@@ -99,9 +103,21 @@ class Training(Group):
     @property
     def longest_seconds(self) -> int:
         """Longest time the jobs may take, with one of them, the longest, run twice after a fault of AWS."""
-        jobs = (self.preprocess.max_runtime_seconds, self.max_runtime_seconds, self.evaluate.max_runtime_seconds)
-        bounds = [seconds + JOB_START_SECONDS for seconds in jobs]
+        processing = [job.max_runtime_seconds + JOB_START_SECONDS for job in (self.preprocess, self.evaluate)]
+        bounds = [*processing, self.longest_fit_seconds]
         return sum(bounds) + max(bounds)
+
+    @property
+    def longest_fit_seconds(self) -> int:
+        """Longest time the training job may take, or all of those that tune."""
+        return (self.max_runtime_seconds + JOB_START_SECONDS) * (self.tuning.waves if self.tuning else 1)
+
+    @model_validator(mode="after")
+    def _tunes_what_is_not_set(self) -> Self:
+        fixed = {"feature_dim", "predictor_type", "num_classes"}
+        if self.tuning and (both := fixed.intersection(self.tuning.names)):
+            raise ValueError(f"{', '.join(sorted(both))} follows from the data and cannot be tuned")
+        return self
 
     @model_validator(mode="after")
     def _fits_into_a_deployment(self) -> Self:
@@ -112,15 +128,6 @@ class Training(Group):
                 f"evaluate until they sum to {LONGEST_TRAINING_SECONDS} s, or set on_deploy = false"
             )
         return self
-
-
-class Model(Group):
-    """The model's container."""
-
-    environment: dict[str, str] = Field(default_factory=dict)
-    """Variables of the serving container."""
-    network_isolation: bool = False
-    """Run the container without any network, SageMaker's own included."""
 
 
 class Variant(Group):
@@ -134,11 +141,17 @@ class Variant(Group):
     """Share of the requests, relative to the other variants' weights."""
     scaling: VariantScaling | None = None
     """By default the top-level [scaling]."""
+    model: Model | None = None
+    """What it serves; by default the top-level [model]."""
+    shadow: bool = False
+    """Gets copies of requests and its answers are dropped; initial_weight is its share of the other variant's."""
 
 
 class Endpoint(Group):
     """What answers."""
 
+    container: Literal["aws", "fast"] = "aws"
+    """`fast` serves Linear Learner with serving/Dockerfile instead of AWS's image; ONNX models always run there."""
     variants: tuple[Variant, ...] = (Variant(),)
 
     @field_validator("variants")
@@ -149,8 +162,14 @@ class Endpoint(Group):
         names = [variant.name for variant in variants]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two variants are called {', '.join(twice)}; each needs a name of its own")
-        if not sum(variant.initial_weight for variant in variants):
+        production = [variant for variant in variants if not variant.shadow]
+        if not sum(variant.initial_weight for variant in production):
             raise ValueError("no variant has an initial_weight above 0, so none would get a request")
+        if len(production) < len(variants) and (len(production), len(variants)) != (1, 2):
+            raise ValueError(
+                f"{len(variants) - len(production)} shadow variants beside {len(production)} others; "
+                "AWS takes one beside exactly one other"
+            )
         return variants
 
 
@@ -158,7 +177,8 @@ class Settings(Group):
     """Everything one environment needs."""
 
     project: Project
-    dataset: Dataset
+    dataset: Dataset | None = None
+    """What to train on; a pre-trained model needs none."""
     training: Training = Training()
     model: Model = Model()
     endpoint: Endpoint = Endpoint()
@@ -167,6 +187,45 @@ class Settings(Group):
     )
     """How variants scale that bring no `scaling` of their own."""
     api: Api = Api()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        problems = []
+        if self.trains and self.dataset is None:
+            problems.append("dataset is missing: name the records to train on, or a pre-trained model's path")
+        if self.model.source == "pretrained":
+            unused = [name for name in ("dataset", "training") if name in self.model_fields_set]
+            problems += [f"{name} has no meaning for a pre-trained model: leave it out" for name in unused]
+        for variant in self.endpoint.variants:
+            if variant.model and variant.model.source == "train":
+                problems.append(f"variant {variant.name}: its model needs a path; without a model it serves [model]")
+        if all(variant.model for variant in self.endpoint.variants):
+            problems.append("no variant serves [model]: leave the model of one of them out")
+        served = [self.model_of(variant) for variant in self.endpoint.variants]
+        foreign = {str(model.framework) for model in served if model.framework} - OWN_CONTAINER
+        if self.endpoint.container == "fast" and foreign:
+            problems.append(f'endpoint.container = "fast" cannot serve {", ".join(sorted(foreign))}: leave it out')
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def model_of(self, variant: Variant) -> Model:
+        """Return what `variant` serves."""
+        return variant.model or self.model
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is trained here."""
+        return self.model.source == "train"
+
+    def in_own_container(self, model: Model) -> bool:
+        """Return whether serving/Dockerfile serves `model`, and not AWS's image."""
+        return model.framework == "onnx" or self.endpoint.container == "fast"
+
+    @property
+    def needs_own_container(self) -> bool:
+        """Whether a deploy builds serving/Dockerfile."""
+        return any(self.in_own_container(self.model_of(variant)) for variant in self.endpoint.variants)
 
     def scaling_of(self, variant: Variant) -> VariantScaling:
         """Return the bounds and policies of `variant`."""

@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sandbox import docker
 from sandbox.processes import REPOSITORY_ROOT, log_tail
 from sandbox.runtime import ACCOUNT_ID, Runtime
 
@@ -57,6 +58,7 @@ def start(directory: Path = DIRECTORY, *, port: int | None = None, owner_pid: in
     log = directory / "logs" / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     runtime = Runtime(directory=directory, port=front_port, dataplane_port=dataplane_port)
+    docker.install(runtime)
     pid = _spawn(runtime, log, owner_pid)
     deadline = time.monotonic() + START_SECONDS
     while not (answer := _status(runtime)) or answer["pid"] != pid:

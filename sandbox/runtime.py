@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,11 @@ class Runtime:
         """Address of the data plane."""
         return f"http://127.0.0.1:{self.dataplane_port}"
 
+    @property
+    def docker(self) -> Path:
+        """Program that the CDK CLI calls for image assets."""
+        return self.directory / "bin" / "docker"
+
     def environment(self) -> dict[str, str]:
         """Return the variables that point ``cdk``, ``aws`` and boto3 at this sandbox."""
         return {
@@ -58,6 +63,7 @@ class Runtime:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.dataplane_url,
+            "CDK_DOCKER": str(self.docker),
         }
 
     def client(self, service: str) -> Any:
@@ -66,7 +72,7 @@ class Runtime:
             return _make_client(service, self)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _make_client(service: str, runtime: Runtime) -> Any:
     url = runtime.dataplane_url if service == "sagemaker-runtime" else runtime.endpoint_url
     return boto3.client(

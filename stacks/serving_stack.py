@@ -5,6 +5,7 @@ Across stacks the old endpoint would be gone before the API is switched to the n
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, CfnParameter, Stack
@@ -12,15 +13,25 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from config.settings import Settings
+from config.model import Model
+from config.settings import Settings, Variant
 from stacks.constructs.autoscaled_endpoint import AutoscaledEndpoint
 from stacks.constructs.hosted_model import HostedModel
+from stacks.constructs.images import WITH_GPU
 from stacks.constructs.inference_api import InferenceApi
+from stacks.constructs.model_container import Container, pretrained_container, trained_container
+from stacks.constructs.serving_image import ServingImage
 from stacks.naming import Naming
 
 
 class ServingStack(Stack):
-    """Serves the model that was approved last."""
+    """Serves the model that was approved last, or one that was brought along.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that local paths of pre-trained models are relative to.
+    """
 
     def __init__(
         self,
@@ -30,29 +41,25 @@ class ServingStack(Stack):
         naming: Naming,
         settings: Settings,
         bucket: s3.IBucket,
+        root: Path,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
-        approved = CfnParameter(
-            self,
-            "ApprovedModel",
-            type="AWS::SSM::Parameter::Value<String>",
-            default=naming.approved_model_parameter,
-            description="S3 URI of the approved model; CloudFormation reads it anew at every update.",
-        )
-        hosted = HostedModel(
-            self,
-            "Hosted",
-            image="linear-learner",
-            model_data_url=approved.value_as_string,
-            bucket=bucket,
-            environment=settings.model.environment,
-            network_isolation=settings.model.network_isolation,
-        )
+        self._settings = settings
+        self._bucket = bucket
+        self._root = root
+        self._hosted: dict[tuple[str, bool], HostedModel] = {}
+        self._approved = self._approved_model(naming) if settings.trains else None
+        self._serving_image = ServingImage(self, "ServingImage") if settings.needs_own_container else None
         variants = settings.endpoint.variants
-        scaling = {variant.name: settings.scaling_of(variant) for variant in variants}
+        models = {variant.name: self._host(variant) for variant in variants}
         endpoint = AutoscaledEndpoint(
-            self, "Endpoint", naming=naming, model=hosted.model, variants=variants, scaling=scaling
+            self,
+            "Endpoint",
+            naming=naming,
+            models={name: hosted.model for name, hosted in models.items()},
+            variants=variants,
+            scaling={variant.name: settings.scaling_of(variant) for variant in variants},
         )
         api = InferenceApi(
             self,
@@ -60,15 +67,47 @@ class ServingStack(Stack):
             naming=naming,
             endpoint_name=endpoint.name,
             settings=settings.api,
-            with_predictions=True,
-            most_instances=sum(bounds.max_capacity for bounds in scaling.values()),
+            with_predictions=settings.trains,
+            most_instances=sum(settings.scaling_of(variant).max_capacity for variant in variants),
             keep_users=settings.project.retain_data,
         )
         api.node.add_dependency(endpoint.endpoint)
-        self._publish(naming, endpoint, approved.value_as_string)
+        main = next(models[variant.name] for variant in variants if variant.model is None)
+        self._publish(naming, endpoint, main.container.model_data_url)
         CfnOutput(self, "ApiUrl", value=api.api.url)
         CfnOutput(self, "ApiId", value=api.api.rest_api_id)
         CfnOutput(self, "EndpointName", value=endpoint.name)
+
+    def _approved_model(self, naming: Naming) -> str:
+        parameter = CfnParameter(
+            self,
+            "ApprovedModel",
+            type="AWS::SSM::Parameter::Value<String>",
+            default=naming.approved_model_parameter,
+            description="S3 URI of the approved model; CloudFormation reads it anew at every update.",
+        )
+        return parameter.value_as_string
+
+    def _host(self, variant: Variant) -> HostedModel:
+        """Return the model of a variant; variants share one where model and kind of processor are the same."""
+        model = self._settings.model_of(variant)
+        key = (model.model_dump_json(), bool(WITH_GPU.match(variant.instance_type)))
+        if key not in self._hosted:
+            is_main = variant.model is None and not any(settings == key[0] for settings, _ in self._hosted)
+            self._hosted[key] = HostedModel(
+                self,
+                "Hosted" if is_main else f"{variant.name}Hosted",
+                container=lambda scope: self._container(scope, model, variant.instance_type),
+                network_isolation=model.network_isolation,
+            )
+        return self._hosted[key]
+
+    def _container(self, scope: Construct, model: Model, instance_type: str) -> Container:
+        serving = self._serving_image if self._settings.in_own_container(model) else None
+        if model.source == "train":
+            assert self._approved, "a stack that trains has the parameter of the approved model"
+            return trained_container(scope, model=model, approved=self._approved, bucket=self._bucket, serving=serving)
+        return pretrained_container(scope, model=model, instance_type=instance_type, root=self._root, serving=serving)
 
     def _publish(self, naming: Naming, endpoint: AutoscaledEndpoint, model_data_url: str) -> None:
         """Write what is served where others read it, once it really is served."""

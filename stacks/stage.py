@@ -25,19 +25,26 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
     naming = Naming(project=settings.project.name, env=env)
     account = Environment(account=settings.project.account, region=settings.project.region)
     storage = StorageStack(scope, naming.stack("storage"), project=settings.project, env=account)
-    training = TrainingStack(
+    serving = ServingStack(
         scope,
-        naming.stack("training"),
+        naming.stack("serving"),
         naming=naming,
-        dataset=settings.dataset,
-        training=settings.training,
+        settings=settings,
         bucket=storage.bucket,
         root=root,
         env=account,
     )
-    serving = ServingStack(
-        scope, naming.stack("serving"), naming=naming, settings=settings, bucket=storage.bucket, env=account
-    )
-    serving.add_stack_dependency(training, "an approved model must be there before it is served")
+    if settings.dataset:
+        training = TrainingStack(
+            scope,
+            naming.stack("training"),
+            naming=naming,
+            dataset=settings.dataset,
+            training=settings.training,
+            bucket=storage.bucket,
+            root=root,
+            env=account,
+        )
+        serving.add_stack_dependency(training, "an approved model must be there before it is served")
     for key, value in {"project": settings.project.name, "env": env, **settings.project.tags}.items():
         Tags.of(scope).add(key, value)

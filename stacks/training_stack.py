@@ -19,7 +19,7 @@ from constructs import Construct
 
 from config.settings import CLOUDFORMATION_WAIT_SECONDS, Dataset, Training
 from stacks.constructs.dataset import DatasetFile, grant_read_asset
-from stacks.constructs.images import Images
+from stacks.constructs.images import LINEAR_LEARNER, PROCESSING_IMAGE, Images
 from stacks.constructs.job_role import JobRole
 from stacks.constructs.lambda_function import CustomResourceFunction
 from stacks.constructs.staged_code import ROOT, staged
@@ -57,7 +57,7 @@ class TrainingStack(Stack):
         train = DatasetFile(self, "Train", location=dataset.train, root=root)
         test = DatasetFile(self, "Test", location=dataset.test, root=root)
         code = self._code()
-        repositories = [images.repository_arn("scikit-learn"), images.repository_arn("linear-learner")]
+        repositories = [images.repository_arn(PROCESSING_IMAGE), images.repository_arn(LINEAR_LEARNER)]
         job_role = JobRole(self, "JobRole", bucket=bucket, repository_arns=repositories)
         train.grant_read(job_role)
         test.grant_read(job_role)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
 from time import perf_counter_ns, time
@@ -83,6 +84,8 @@ class Variant:
     metrics : VariantMetrics
     pace : Pace
         What each instance serves at most.
+    shadow : bool
+        Whether it gets copies of requests, and nobody its answers.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Variant:
     instances: list[Instance]
     metrics: VariantMetrics
     pace: Pace
+    shadow: bool = False
     _turn: int = field(default=0, init=False)
 
     def pick(self) -> Instance:
@@ -167,10 +171,13 @@ class Endpoint:
 
     def __init__(self, name: str, variants: list[Variant]) -> None:
         self.name = name
-        self.variants = {variant.name: variant for variant in variants}
-        self._only = variants[0] if len(variants) == 1 else None
+        production = [variant for variant in variants if not variant.shadow]
+        self.variants = {variant.name: variant for variant in production}
+        self._shadow = next((variant for variant in variants if variant.shadow), None)
+        self._mirrored: set[asyncio.Task[None]] = set()
+        self._only = production[0] if len(production) == 1 else None
         self._names = list(self.variants)
-        self._cumulative = list(accumulate(variant.weight for variant in variants))
+        self._cumulative = list(accumulate(variant.weight for variant in production))
 
     def choose(self) -> Variant:
         """Return a variant, each as often as its weight says."""
@@ -179,14 +186,31 @@ class Endpoint:
         weights = self._cumulative if self._cumulative[-1] > 0 else None
         return self.variants[random.choices(self._names, cum_weights=weights)[0]]  # noqa: S311 - traffic
 
+    def mirror(self, request: bytes) -> None:
+        """Copy a request to the shadow variant, as often as its weight relative to the other's says.
+
+        The caller's answer does not wait for it. API_CreateEndpointConfig.html, ShadowProductionVariants.
+        """
+        shadow = self._shadow
+        if shadow is None or random.random() * self._cumulative[-1] >= shadow.weight:  # noqa: S311 - traffic
+            return
+        task = asyncio.get_running_loop().create_task(_invoke_unseen(shadow, request))
+        self._mirrored.add(task)  # the loop itself holds tasks weakly
+        task.add_done_callback(self._mirrored.discard)
+
     @property
     def instances(self) -> dict[tuple[str, str, int], Instance]:
         """Every instance by variant, id and port."""
         return {
             (variant.name, instance.id, instance.upstream.port): instance
-            for variant in self.variants.values()
+            for variant in (*self.variants.values(), *([self._shadow] if self._shadow else []))
             for instance in variant.instances
         }
+
+
+async def _invoke_unseen(variant: Variant, request: bytes) -> None:
+    with suppress(NoInstanceError, BrokenError, TimedOutError):  # its metrics tell
+        await variant.invoke(request)
 
 
 class Endpoints:
@@ -267,6 +291,7 @@ class Endpoints:
             routing=document.get("routing", "RANDOM"),
             instances=[before.get((name, *each)) or Instance(*each) for each in instances],
             metrics=self._metrics.variant(endpoint, name),
+            shadow=bool(document.get("shadow", False)),
             pace=self.pace,
         )
 
@@ -283,6 +308,8 @@ def _problems(document: Any) -> list[str]:
         variants = document["variants"]
         if not variants:
             return ["no variants"]
+        if all(variant.get("shadow") for variant in variants):
+            return ["only shadow variants"]
         problems = []
         for variant in variants:
             routing, weight = variant.get("routing", "RANDOM"), float(variant.get("weight", 1.0))

@@ -62,7 +62,10 @@ class Invoker:
             variant = self._variant(name, target)
             if isinstance(variant, Answer):
                 return variant
-            return await self._invoke(name, variant, b"%b%d\r\n\r\n%b" % (request_head, len(payload), payload))
+            request = b"%b%d\r\n\r\n%b" % (request_head, len(payload), payload)
+            if endpoint := self._endpoints.get(name):
+                endpoint.mirror(request)
+            return await self._invoke(name, variant, request)
 
         return invoke
 

@@ -14,7 +14,7 @@ from moto.core.utils import utcnow
 from moto.sagemaker.utils import arn_formatter
 
 from sandbox.sagemaker.fleet import Server
-from sandbox.sagemaker.resources import EndpointConfig, Model
+from sandbox.sagemaker.resources import SHADOW, EndpointConfig, Model
 
 DRAIN_SECONDS = 30.0  # how long the data plane waits for requests in flight; the front waits a little longer
 DEFAULT_WEIGHT = 1.0
@@ -39,6 +39,8 @@ class Variant:
         Of its instances.
     servers : list of Server
         Instances in service.
+    shadow : bool
+        Gets copies of requests; nobody sees its answers.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Variant:
     health_check_seconds: float
     servers: list[Server] = field(default_factory=list)
     updated_at: Any = field(default_factory=utcnow)
+    shadow: bool = False
 
     @classmethod
     def from_config(cls, variant: dict[str, Any], model: Model, health_check_seconds: float) -> Variant:
@@ -65,6 +68,7 @@ class Variant:
             desired_count=variant["InitialInstanceCount"],
             routing=routing,
             health_check_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", health_check_seconds),
+            shadow=variant.get(SHADOW, False),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -84,7 +88,13 @@ class Variant:
     def routes(self) -> dict[str, Any]:
         """Return what the data plane must know."""
         instances = [{"id": server.instance_id, "port": server.port} for server in self.servers]
-        return {"name": self.name, "weight": self.weight, "routing": self.routing, "instances": instances}
+        return {
+            "name": self.name,
+            "weight": self.weight,
+            "routing": self.routing,
+            "instances": instances,
+            "shadow": self.shadow,
+        }
 
 
 class Endpoint:
@@ -162,7 +172,8 @@ class Endpoint:
         answer = {
             **self.summary(),
             "EndpointConfigName": self.config.name,
-            "ProductionVariants": [variant.describe() for variant in self.variants],
+            "ProductionVariants": [variant.describe() for variant in self.variants if not variant.shadow],
+            "ShadowProductionVariants": [variant.describe() for variant in self.variants if variant.shadow] or None,
             "FailureReason": self.failure_reason,
         }
         return {name: value for name, value in answer.items() if value is not None}

@@ -24,12 +24,15 @@ ENDPOINT_CONFIG_UNSUPPORTED = (
     Only("AsyncInferenceConfig"),
     Only("DataCaptureConfig"),
     Only("ExplainerConfig"),
-    Only("ShadowProductionVariants"),
+    Only("ShadowProductionVariants[].ServerlessConfig"),
     Only("ProductionVariants[].ServerlessConfig"),
     Only("ProductionVariants[].ManagedInstanceScaling"),
     Only("ProductionVariants[].AcceleratorType"),
     Only("ProductionVariants[].InferenceAmiVersion"),
 )
+
+
+SHADOW = "Shadow"  # marks a variant that came as ShadowProductionVariant
 
 
 class Resource:
@@ -80,9 +83,9 @@ class EndpointConfig(Resource):
 
     @property
     def variants(self) -> list[dict[str, Any]]:
-        """Its ProductionVariants."""
-        variants: list[dict[str, Any]] = self.request["ProductionVariants"]
-        return variants
+        """Its ProductionVariants and its ShadowProductionVariants, the latter marked."""
+        shadows = self.request.get("ShadowProductionVariants") or []
+        return [*self.request["ProductionVariants"], *({**variant, SHADOW: True} for variant in shadows)]
 
     def summary(self) -> dict[str, Any]:
         """Return what ListEndpointConfigs shows."""
@@ -109,13 +112,16 @@ def check_endpoint_config(request: Request) -> None:
     refuse_unsupported(request, ENDPOINT_CONFIG_UNSUPPORTED)
     types = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType").enum
     problems = []
-    for variant in request["ProductionVariants"]:
+    shadows = request.get("ShadowProductionVariants") or []
+    if shadows and (len(shadows), len(request["ProductionVariants"])) != (1, 1):
+        problems.append("a shadow variant needs exactly one production variant beside it, and no second shadow")
+    for variant in (*request["ProductionVariants"], *shadows):
         instance_type, count = variant.get("InstanceType"), variant.get("InitialInstanceCount", 0)
         if instance_type not in types:
             problems.append(f"{variant['VariantName']}: Value '{instance_type}' at 'instanceType' is no instance type")
         if count < 1:
             problems.append(f"{variant['VariantName']}: InitialInstanceCount is {count}, at least 1 is needed")
-    names = [variant["VariantName"] for variant in request["ProductionVariants"]]
+    names = [variant["VariantName"] for variant in (*request["ProductionVariants"], *shadows)]
     if len(set(names)) != len(names):
         problems.append(f"variant names are not unique: {', '.join(names)}")
     if problems:

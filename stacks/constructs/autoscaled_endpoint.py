@@ -27,6 +27,8 @@ class AutoscaledEndpoint(Construct):
 
     Parameters
     ----------
+    models : Mapping[str, CfnModel]
+        What is served, by variant name.
     scaling : Mapping[str, VariantScaling]
         Bounds and policies by variant name.
     """
@@ -37,7 +39,7 @@ class AutoscaledEndpoint(Construct):
         construct_id: str,
         *,
         naming: Naming,
-        model: sagemaker.CfnModel,
+        models: Mapping[str, sagemaker.CfnModel],
         variants: tuple[Variant, ...],
         scaling: Mapping[str, VariantScaling],
     ) -> None:
@@ -45,19 +47,25 @@ class AutoscaledEndpoint(Construct):
         self._naming = naming
         self.name = naming.endpoint(variants)
         fleet = self._fleet(variants, scaling)
-        self.config = sagemaker.CfnEndpointConfig(
-            self,
-            "Config",
-            production_variants=[
+
+        def described(shadow: bool) -> list[sagemaker.CfnEndpointConfig.ProductionVariantProperty] | None:
+            return [
                 sagemaker.CfnEndpointConfig.ProductionVariantProperty(
                     variant_name=variant.name,
-                    model_name=model.attr_model_name,
+                    model_name=models[variant.name].attr_model_name,
                     instance_type=variant.instance_type,
                     initial_instance_count=Token.as_number(fleet.get_att(variant.name)),
                     initial_variant_weight=variant.initial_weight,
                 )
                 for variant in variants
-            ],
+                if variant.shadow is shadow
+            ] or None
+
+        self.config = sagemaker.CfnEndpointConfig(
+            self,
+            "Config",
+            production_variants=described(shadow=False) or [],
+            shadow_production_variants=described(shadow=True),
         )
         self.endpoint = sagemaker.CfnEndpoint(
             self,

@@ -1,25 +1,17 @@
-"""The model to serve: the approved artifact in AWS's image, and the role its container runs with."""
+"""The model to serve in its container, and the role the container runs with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.constructs.acknowledgements import acknowledge_wildcards
-from stacks.constructs.images import ImageName, Images
-from stacks.constructs.job_role import (
-    ANY_RESOURCE,
-    LOG_STREAMS,
-    log_statement,
-    metric_statement,
-    pull_statements,
-    read_statements,
-)
+from stacks.constructs.job_role import ANY_RESOURCE, LOG_STREAMS, log_statement, metric_statement
+from stacks.constructs.model_container import Container
 
 
 class HostedModel(Construct):
@@ -27,8 +19,8 @@ class HostedModel(Construct):
 
     Parameters
     ----------
-    model_data_url : str
-        S3 URI of model.tar.gz, below `models/` of `bucket`.
+    container : Callable
+        Makes the container, with what belongs to it below the construct it is given.
     """
 
     def __init__(
@@ -36,36 +28,29 @@ class HostedModel(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        image: ImageName,
-        model_data_url: str,
-        bucket: s3.IBucket,
-        environment: Mapping[str, str],
+        container: Callable[[Construct], Container],
         network_isolation: bool,
     ) -> None:
         super().__init__(scope, construct_id)
-        images = Images(self, "Images")
+        self.container = container(self)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        models = bucket.arn_for_objects("models/*")
         logs = log_statement(Stack.of(self), ["/aws/sagemaker/Endpoints"])
-        for statement in (
-            *read_statements(bucket, models),
-            *pull_statements([images.repository_arn(image)]),
-            logs,
-            metric_statement(["AWS/SageMaker", "/aws/sagemaker/Endpoints"]),
-        ):
+        metrics = metric_statement(["AWS/SageMaker", "/aws/sagemaker/Endpoints"])
+        for statement in (*self.container.statements, logs, metrics):
             self.role.add_to_policy(statement)
-        acknowledge_wildcards(
-            self.role,
-            {models: "which model is approved is known only when the stack is updated", "*": ANY_RESOURCE}
-            | dict.fromkeys(logs.resources, LOG_STREAMS),
-        )
+        reasons = {"*": ANY_RESOURCE} | dict.fromkeys(logs.resources, LOG_STREAMS)
+        if self.container.wildcard:
+            reasons[self.container.wildcard] = "which model is approved is known only when the stack is updated"
+        acknowledge_wildcards(self.role, reasons)
         self.model = sagemaker.CfnModel(
             self,
             "Model",
             execution_role_arn=self.role.role_arn,
             enable_network_isolation=network_isolation,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=images.uri(image), model_data_url=model_data_url, environment=dict(environment)
+                image=self.container.image_uri,
+                model_data_url=self.container.model_data_url,
+                environment=self.container.environment,
             ),
         )
         # SageMaker checks at once that the role may read the artifact, and the role's policy is a resource of its own.

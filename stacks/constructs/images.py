@@ -6,14 +6,64 @@ The table beside this file is generated from the SageMaker SDK (``make images``)
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from aws_cdk import Aws, CfnMapping, Stack
 from constructs import Construct
 
-ImageName = Literal["linear-learner", "scikit-learn"]
+ImageName = Literal[
+    "huggingface",
+    "kmeans",
+    "linear-learner",
+    "mxnet",
+    "pca",
+    "pytorch",
+    "pytorch-training",
+    "scikit-learn",
+    "tensorflow",
+    "xgboost",
+]
 TABLE = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+WITH_GPU = re.compile(r"ml\.[gp]\d")  # instance families g4dn, g5, p3, ...
+
+
+@dataclass(frozen=True)
+class PrebuiltImage:
+    """One image of the table.
+
+    Parameters
+    ----------
+    name : ImageName
+        Our name of the repository.
+    tagged : str
+        Repository and tag: what identifies its code whatever the region.
+    """
+
+    name: ImageName
+    tagged: str
+
+
+def prebuilt(name: ImageName, version: str = "1", instance_type: str = "") -> PrebuiltImage:
+    """Return the image of a framework's version that fits an instance type.
+
+    Raises
+    ------
+    ValueError
+        AWS has no image of this version; the message lists those it has.
+    """
+    images = TABLE[name]["images"]
+    if version not in images:
+        raise ValueError(f"AWS has no {name} image of version {version!r}; it has {', '.join(images)}")
+    of_version = images[version]
+    processor = "gpu" if WITH_GPU.match(instance_type) and "gpu" in of_version else "cpu"
+    return PrebuiltImage(name, of_version[processor])
+
+
+LINEAR_LEARNER = prebuilt("linear-learner")
+PROCESSING_IMAGE = prebuilt("scikit-learn", "1.4-2-py312")  # Python 3.12, NumPy 2.1, pyarrow 17, and no polars
 
 
 class Images(Construct):
@@ -21,35 +71,22 @@ class Images(Construct):
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
-        self._accounts = CfnMapping(self, "Accounts", mapping=_accounts_by_region(), lazy=True)
+        self._accounts = CfnMapping(self, "Accounts", lazy=True)
+        self._mapped: set[str] = set()
 
-    def uri(self, name: ImageName) -> str:
+    def uri(self, image: PrebuiltImage) -> str:
         """Return the URI of an image in the stack's region."""
-        return f"{self._account(name)}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{TABLE[name]['image']}"
+        return f"{self._account(image.name)}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{image.tagged}"
 
-    def repository_arn(self, name: ImageName) -> str:
+    def repository_arn(self, image: PrebuiltImage) -> str:
         """Return the ARN of the repository an image is pulled from."""
-        repository = TABLE[name]["image"].partition(":")[0]
-        return f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:{self._account(name)}:repository/{repository}"
+        repository = image.tagged.partition(":")[0]
+        return f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:{self._account(image.name)}:repository/{repository}"
 
     def _account(self, name: ImageName) -> str:
-        return self._accounts.find_in_map(Stack.of(self).region, _mapping_key(name))
-
-
-def version_of(name: ImageName) -> str:
-    """Return repository and tag of an image: what identifies its code whatever the region."""
-    return str(TABLE[name]["image"])
-
-
-def _mapping_key(name: str) -> str:
-    return name.replace("-", "")  # CloudFormation allows letters and digits only
-
-
-def _accounts_by_region() -> dict[str, dict[str, str]]:
-    regions = sorted({region for row in TABLE.values() for region in row["accounts"]})
-    return {
-        region: {
-            _mapping_key(name): row["accounts"][region] for name, row in TABLE.items() if region in row["accounts"]
-        }
-        for region in regions
-    }
+        key = name.replace("-", "")  # CloudFormation allows letters and digits only
+        if name not in self._mapped:  # a mapping may hold 200 names: only what the stack uses goes in
+            self._mapped.add(name)
+            for region, account in TABLE[name]["accounts"].items():
+                self._accounts.set_value(region, key, account)
+        return self._accounts.find_in_map(Stack.of(self).region, key)

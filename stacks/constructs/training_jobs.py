@@ -12,9 +12,11 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from config.settings import Job, Training
+from config.tuning import Tuning
 from stacks.constructs.failure_path import FailurePath
-from stacks.constructs.images import Images
+from stacks.constructs.images import LINEAR_LEARNER, PROCESSING_IMAGE, Images
 from stacks.constructs.job_states import PROCESSING, job_state, processing_parameters, training_parameters
+from stacks.constructs.tuning_job import tuning_parameters
 
 
 class TrainingJobs(Construct):
@@ -22,6 +24,8 @@ class TrainingJobs(Construct):
 
     Parameters
     ----------
+    prefix : str
+        What the jobs' names begin with.
     role : IRole
         What the jobs run with.
     """
@@ -31,17 +35,20 @@ class TrainingJobs(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        prefix: str,
         training: Training,
         images: Images,
         role: iam.IRole,
         failure: FailurePath,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._prefix = prefix
         self._training = training
         self._images = images
         self._role = role
         self._failure = failure
-        self.chain = sfn.Chain.start(self._preprocess()).next(self._train()).next(self._evaluate())
+        fit = self._tune(training.tuning) if training.tuning else self._train()
+        self.chain = sfn.Chain.start(self._preprocess()).next(fit).next(self._evaluate())
 
     def _preprocess(self) -> sfn.CustomState:
         folders = ("train", "validation", "test")
@@ -59,15 +66,38 @@ class TrainingJobs(Construct):
             self,
             "Train",
             action="createTrainingJob",
-            parameters=training_parameters(
-                self._training, image_uri=self._images.uri("linear-learner"), role_arn=self._role.role_arn
-            ),
+            parameters=self._training_parameters(),
             max_runtime_seconds=self._training.max_runtime_seconds,
             result_selector={"job.$": "$.TrainingJobName", "model_data_url.$": "$.ModelArtifacts.S3ModelArtifacts"},
             result_path="$.trained",
         )
         self._failure.catch_job(job)
         return job
+
+    def _tune(self, tuning: Tuning) -> sfn.Chain:
+        job = job_state(
+            self,
+            "Tune",
+            action="createHyperParameterTuningJob",
+            parameters=tuning_parameters(tuning, prefix=self._prefix, training=self._training_parameters()),
+            max_runtime_seconds=self._training.longest_fit_seconds,
+            result_selector={"job.$": "$.BestTrainingJob.TrainingJobName"},
+            result_path="$.trained",
+        )
+        self._failure.catch_job(job)
+        artifact = "States.Format('{}/train/{}/output/model.tar.gz', $.job.output, $.trained.job)"
+        best = sfn.Pass(
+            self,
+            "TakeBestJob",
+            parameters={"job.$": "$.trained.job", "model_data_url.$": artifact},
+            result_path="$.trained",
+        )
+        return sfn.Chain.start(job).next(best)
+
+    def _training_parameters(self) -> dict[str, Any]:
+        return training_parameters(
+            self._training, image_uri=self._images.uri(LINEAR_LEARNER), role_arn=self._role.role_arn
+        )
 
     def _evaluate(self) -> sfn.CustomState:
         return self._processing_job(
@@ -87,7 +117,7 @@ class TrainingJobs(Construct):
             parameters=processing_parameters(
                 step,
                 job=job,
-                image_uri=self._images.uri("scikit-learn"),
+                image_uri=self._images.uri(PROCESSING_IMAGE),
                 role_arn=self._role.role_arn,
                 **parameters,
             ),

@@ -14,7 +14,7 @@ from aws_cdk.aws_s3_assets import Asset
 
 from config.settings import Hyperparameter, Training
 from stacks.constructs.dataset import DatasetFile
-from stacks.constructs.images import version_of
+from stacks.constructs.images import LINEAR_LEARNER, PROCESSING_IMAGE
 from training import schema
 
 
@@ -26,7 +26,8 @@ def hyperparameters_of(training: Training) -> dict[str, str]:
     ValueError
         The settings name another feature_dim than the schema's.
     """
-    given = training.hyperparameters
+    tuned = training.tuning.names if training.tuning else []
+    given = {name: value for name, value in training.hyperparameters.items() if name not in tuned}
     if given.get("feature_dim", schema.FEATURE_DIM) != schema.FEATURE_DIM:
         raise ValueError(
             f"training.hyperparameters.feature_dim = {given['feature_dim']}, but the schema encodes a record into "
@@ -46,8 +47,9 @@ def describe_run(training: Training, *, train: DatasetFile, test: DatasetFile, c
         "train": train.identity,
         "test": test.identity,
         "code": code.asset_hash,
-        "images": [version_of("scikit-learn"), version_of("linear-learner")],
+        "images": [PROCESSING_IMAGE.tagged, LINEAR_LEARNER.tagged],
         "hyperparameters": hyperparameters,
+        **({"tuning": training.tuning.model_dump()} if training.tuning else {}),
     }
     return {
         "key": hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16],

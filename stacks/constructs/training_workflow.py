@@ -28,6 +28,7 @@ from stacks.constructs.job_states import job_statements
 from stacks.constructs.lambda_function import RETENTION
 from stacks.constructs.promotion import Promotion
 from stacks.constructs.training_jobs import TrainingJobs
+from stacks.constructs.tuning_job import tuning_statements
 from stacks.naming import Naming
 
 
@@ -59,7 +60,13 @@ class TrainingWorkflow(Construct):
         self._evaluations = objects(bucket, "runs/*/evaluation/evaluation.json", "models/*/evaluation.json")
         self._failure = FailurePath(self, "Failure", answer=answer)
         self._jobs = TrainingJobs(
-            self, "Jobs", training=training, images=images, role=job_role, failure=self._failure
+            self,
+            "Jobs",
+            prefix=naming.prefix,
+            training=training,
+            images=images,
+            role=job_role,
+            failure=self._failure,
         ).chain
         promotion = Promotion(self, "Promotion", naming=naming, bucket=bucket, answer=answer, failure=self._failure)
         self._promotion = promotion.start
@@ -72,6 +79,8 @@ class TrainingWorkflow(Construct):
             tracing_enabled=True,
         )
         statements = job_statements(self, naming.prefix, job_role)
+        if training.tuning:
+            statements += tuning_statements(self, naming.prefix)
         for statement in statements:
             self.state_machine.add_to_role_policy(statement)
         patterns = [arn for statement in statements for arn in statement.resources if arn.endswith("*")]
