@@ -50,7 +50,8 @@ def run(job: Callable[[], None]) -> int:
 
 def _leave_message(message: str) -> None:
     path = base_directory() / "output" / "message"
-    if path.parent.is_dir():  # absent outside SageMaker
+    if base_directory().is_dir():  # absent outside SageMaker
+        path.parent.mkdir(exist_ok=True)
         path.write_text(message)
 
 

@@ -3,17 +3,25 @@
 The tests share one sandbox and begin with `workstation.deploy()`, which costs seconds when nothing changed.
 """
 
+import json
 import os
+import random
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import urllib3
 
+from cli import train
+from cli.predict import ask
 from sandbox import launch
-from tests.integration.workstation import Workstation, write_dataset
+from serving.artifact import read_artifact
+from tests.integration.workstation import Workstation, connection, write_dataset
+from training import schema
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +77,42 @@ def test_changed_hyperparameter_retrains_and_changing_it_back_promotes_without_t
     workstation.deploy()
     assert workstation.parameter("model/served") == first
     assert len(workstation.training_jobs()) == jobs + 1
+
+
+def test_score_of_a_row_is_the_same_from_api_endpoint_and_artifact(workstation: Workstation, tmp_path: Path) -> None:
+    workstation.deploy()
+    bucket, _, key = workstation.parameter("model/served").removeprefix("s3://").partition("/")
+    workstation.runtime.client("s3").download_file(bucket, key, str(tmp_path / "model.tar.gz"))
+    model = read_artifact(tmp_path / "model.tar.gz")
+    noise = random.Random(1)
+    records = [connection(attack, noise) for attack in (True, False, True)]
+    rows = np.array([schema.encode(record) for record in records], dtype=np.float32)
+    expected = model.scores(rows).ravel()
+
+    body = "\n".join(",".join(map(str, row)) for row in rows).encode()
+    deployment = workstation.deployment()
+    headers = {"Content-Type": "text/csv"}
+    answer = urllib3.request("POST", deployment.api_url("/invocations"), body=body, headers=headers)
+    from_api = [prediction["score"] for prediction in answer.json()["predictions"]]
+    invoked = workstation.runtime.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=workstation.parameter("endpoint/name"), ContentType="text/csv", Body=body
+    )
+    from_endpoint = [prediction["score"] for prediction in json.load(invoked["Body"])["predictions"]]
+    from_predictions = [answer["score"] for answer in ask(deployment, records)]
+    for scores in (from_api, from_endpoint, from_predictions):
+        assert scores == pytest.approx(expected, abs=1e-6)
+
+
+def test_run_outside_a_deploy_rolls_its_model_out(workstation: Workstation) -> None:
+    workstation.deploy()
+    first, run_of_first = workstation.parameter("model/served"), workstation.parameter("training/run")
+    workstation.deploy(training={"hyperparameters": {"epochs": 3}})
+    assert workstation.parameter("model/served") != first
+    ssm = workstation.runtime.client("ssm")
+    ssm.put_parameter(Name="/kdd99/sandbox/training/run", Value=run_of_first, Overwrite=True)
+    train.run(workstation.deployment())
+    assert workstation.parameter("model/served") == workstation.parameter("model/approved") == first
+    assert workstation.labels() == BOTH
 
 
 def expect_failure(workstation: Workstation, done: subprocess.CompletedProcess[str], *reasons: str) -> None:

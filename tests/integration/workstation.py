@@ -116,8 +116,11 @@ class Workstation:
         """Return what the API says of an attack and of a normal connection."""
         noise = random.Random(0)
         records = [connection(attack, noise) for attack in (True, False)]
-        deployment = Deployment(ENV, self.settings(), self.runtime)
-        return [answer["label"] for answer in ask(deployment, records)]
+        return [answer["label"] for answer in ask(self.deployment(), records)]
+
+    def deployment(self) -> Deployment:
+        """Return what the command line finds."""
+        return Deployment(ENV, self.settings(), self.runtime)
 
     def training_jobs(self) -> list[str]:
         """Return the names of all training jobs there were."""
