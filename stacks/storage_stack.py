@@ -63,33 +63,35 @@ class StorageStack(Stack):
         )
 
     def _empty_before_deletion(self) -> None:
+        """Have both buckets emptied; the data bucket goes first, because removing it still writes access logs."""
+        logs_emptied = self._emptied("AccessLogs", self._logs)
+        self._emptied("Bucket", self.bucket)
+        self.bucket.node.add_dependency(logs_emptied)
+
+    def _emptied(self, name: str, bucket: s3.Bucket) -> CustomResource:
+        objects = bucket.arn_for_objects("*")
         emptier = CustomResourceFunction(
             self,
-            "BucketEmptier",
+            f"{name}Emptier",
             source="bucket_emptier",
-            description="Empties the data bucket when its stack is deleted.",
+            description="Empties a bucket when its stack is deleted.",
             timeout=Duration.minutes(14),
         )
-        buckets = {"EmptiedBucket": self.bucket, "EmptiedAccessLogs": self._logs}
-        objects = [bucket.arn_for_objects("*") for bucket in buckets.values()]
         emptier.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["s3:ListBucketVersions"], resources=[bucket.bucket_arn for bucket in buckets.values()]
-            )
+            iam.PolicyStatement(actions=["s3:ListBucketVersions"], resources=[bucket.bucket_arn])
         )
         emptier.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:DeleteObject", "s3:DeleteObjectVersion"], resources=objects)
+            iam.PolicyStatement(actions=["s3:DeleteObject", "s3:DeleteObjectVersion"], resources=[objects])
         )
-        acknowledge_wildcards(
-            emptier.execution_role, dict.fromkeys(objects, "it deletes every object, whatever its key")
+        acknowledge_wildcards(emptier.execution_role, {objects: "it deletes every object, whatever its key"})
+        emptied = CustomResource(
+            self,
+            f"Emptied{name}",
+            service_token=emptier.service_token,
+            resource_type="Custom::EmptiedBucket",
+            properties={"BucketName": bucket.bucket_name},
+            service_timeout=Duration.minutes(15),
         )
-        for name, bucket in buckets.items():
-            emptied = CustomResource(
-                self,
-                name,
-                service_token=emptier.service_token,
-                resource_type="Custom::EmptiedBucket",
-                properties={"BucketName": bucket.bucket_name},
-                service_timeout=Duration.minutes(15),
-            )
-            emptied.node.add_dependency(emptier, bucket)
+        # not on its policy, which names the data bucket
+        emptied.node.add_dependency(emptier, bucket.node.default_child)
+        return emptied
