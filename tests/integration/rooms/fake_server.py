@@ -15,12 +15,12 @@ answer = Path(sys.argv[1], "answer").read_bytes()
 class Handler(BaseHTTPRequestHandler):
     """The hosting contract: /ping and /invocations."""
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         """Answer /ping."""
         self.send_response(500 if MODE == "sick" else 200)
         self.end_headers()
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         """Answer /invocations."""
         self.send_response(200)
         self.end_headers()

@@ -61,7 +61,7 @@ print(json.dumps(found))
 """
 
 
-def test_moto_has_every_name_the_rooms_replace():
+def test_moto_has_every_name_the_rooms_replace() -> None:
     looked = subprocess.run(
         [sys.executable, "-c", LOOK], input=json.dumps(list(SEAMS)), capture_output=True, text=True, check=True
     )

@@ -1,12 +1,13 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 
-def test_instance_serves_no_more_than_its_pace_and_a_second_one_doubles_it(plane, make_server):
+def test_instance_serves_no_more_than_its_pace_and_a_second_one_doubles_it(plane: Any, make_server: Any) -> None:
     plane.put("pace", {"instance_max_rps": 100})
 
-    def seconds_of_forty_calls():
+    def seconds_of_forty_calls() -> float:
         with ThreadPoolExecutor(20) as users:
             begin = time.monotonic()
             answers = list(users.map(lambda _: plane.invoke().status, range(40)))
@@ -22,7 +23,7 @@ def test_instance_serves_no_more_than_its_pace_and_a_second_one_doubles_it(plane
     assert 0.19 <= two < 0.8 * one
 
 
-def test_pace_ends_when_it_is_taken_back(plane, make_server):
+def test_pace_ends_when_it_is_taken_back(plane: Any, make_server: Any) -> None:
     plane.put("pace", {"instance_max_rps": 2})
     plane.put("pace", {"instance_max_rps": None})
     plane.route(main=[make_server()])
@@ -32,11 +33,11 @@ def test_pace_ends_when_it_is_taken_back(plane, make_server):
     assert time.monotonic() - begin < 1.0  # at 2 a second they would take 2.5 s
 
 
-def test_pace_that_makes_no_sense_is_refused(plane):
+def test_pace_that_makes_no_sense_is_refused(plane: Any) -> None:
     for document in ({"instance_max_rps": 0}, {"instance_max_rps": "fast"}, {}):
         assert plane.call("PUT", "/_sandbox/pace", json.dumps(document)).status == 400
 
 
-def test_metrics_tell_what_is_under_way(plane, make_server):
+def test_metrics_tell_what_is_under_way(plane: Any, make_server: Any) -> None:
     plane.route(main=[make_server()])
     assert json.loads(plane.call("GET", "/_sandbox/metrics").body)["in_flight"] == {"kdd": {"main": 0}}
