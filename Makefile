@@ -50,7 +50,7 @@ demo: data ## sandbox up, deploy, train, serve, call: the whole path without an 
 
 test: install ## unit, snapshot and integration tests (what CI runs)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy .
-	@$(BIN)/pytest -m "not verify and not aws"
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not verify and not aws"
 
 verify: install ## what takes longer than `make test` may
 	@$(BIN)/pytest -m verify
