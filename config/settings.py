@@ -15,6 +15,7 @@ from autoscaling.policies import TargetTrackingPolicy, VariantScaling
 from config.api import Api
 from config.group import Group
 from config.model import OWN_CONTAINER, Model
+from config.monitoring import Monitoring
 from config.tuning import Tuning
 
 CLOUDFORMATION_WAIT_SECONDS = 3600  # the most a custom resource may take (CloudFormation, ServiceTimeout)
@@ -187,6 +188,7 @@ class Settings(Group):
     )
     """How variants scale that bring no `scaling` of their own."""
     api: Api = Api()
+    monitoring: Monitoring = Monitoring()
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

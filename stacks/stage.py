@@ -8,6 +8,7 @@ from aws_cdk import Environment, Tags
 from constructs import Construct
 
 from config.settings import Settings
+from stacks.monitoring_stack import MonitoringStack
 from stacks.naming import Naming
 from stacks.serving_stack import ServingStack
 from stacks.storage_stack import StorageStack
@@ -34,6 +35,7 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
         root=root,
         env=account,
     )
+    training = None
     if settings.dataset:
         training = TrainingStack(
             scope,
@@ -46,5 +48,10 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
             env=account,
         )
         serving.add_stack_dependency(training, "an approved model must be there before it is served")
+    workflow = training.workflow.state_machine if training else None
+    monitoring = MonitoringStack(
+        scope, naming.stack("monitoring"), naming=naming, settings=settings, workflow=workflow, env=account
+    )
+    monitoring.add_stack_dependency(serving, "it watches what is served")
     for key, value in {"project": settings.project.name, "env": env, **settings.project.tags}.items():
         Tags.of(scope).add(key, value)

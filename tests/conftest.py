@@ -13,7 +13,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("SAGESCALE_SHARED", ROOT.parent / "shared"))
 ENVIRONMENTS = ("dev", "prod", "sandbox")
-STACKS = ("storage", "training", "serving")
 
 os.environ.setdefault("JSII_NODE", str(Path(sys.executable).with_name("node")))  # the pinned one, not the machine's
 

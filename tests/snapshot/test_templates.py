@@ -20,7 +20,7 @@ STATEFUL = {  # a changed logical id would replace these, and lose what they hol
 
 
 @pytest.mark.parametrize("env", ["dev", "prod", "sandbox"])
-@pytest.mark.parametrize("thing", ["storage", "training", "serving"])
+@pytest.mark.parametrize("thing", ["storage", "training", "serving", "monitoring"])
 def test_template_is_the_reviewed_one(
     env: str, thing: str, templates: dict[str, Any], snapshot: SnapshotAssertion
 ) -> None:

@@ -1,0 +1,54 @@
+"""What AWS publishes, as far as alarms and dashboards may name it: dimensions, unit and statistics of each metric.
+
+References
+----------
+- SageMaker developer guide, "Monitor Amazon SageMaker AI with Amazon CloudWatch". Percentiles of ModelLatency are not
+  on that page; they work (seen in public dashboards).
+- API Gateway developer guide, "Amazon API Gateway dimensions and metrics".
+- Step Functions developer guide, "Monitoring Step Functions metrics using Amazon CloudWatch".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PERCENTILES = frozenset({"p50", "p90", "p95", "p99"})
+EXTREMES = frozenset({"Average", "Minimum", "Maximum", "Sum", "SampleCount"})
+
+
+@dataclass(frozen=True)
+class Published:
+    """One metric."""
+
+    dimensions: frozenset[str]
+    unit: str
+    statistics: frozenset[str]
+
+
+def _published(names: str, dimensions: str, unit: str, statistics: frozenset[str]) -> dict[str, Published]:
+    return {name: Published(frozenset(dimensions.split()), unit, statistics) for name in names.split()}
+
+
+VARIANT, API, MACHINE = "EndpointName VariantName", "ApiName Stage", "StateMachineArn"
+AVERAGE_AND_SUM = frozenset({"Average", "Sum"})
+METRICS: dict[str, dict[str, Published]] = {
+    "AWS/SageMaker": {
+        **_published("Invocations InvocationsPerInstance", VARIANT, "None", frozenset({"Sum"})),
+        **_published("Invocation4XXErrors Invocation5XXErrors InvocationModelErrors", VARIANT, "None", AVERAGE_AND_SUM),
+        **_published("ModelLatency OverheadLatency", VARIANT, "Microseconds", EXTREMES | PERCENTILES),
+    },
+    "/aws/sagemaker/Endpoints": _published(
+        "CPUUtilization MemoryUtilization DiskUtilization", VARIANT, "Percent", EXTREMES
+    ),
+    "AWS/ApiGateway": {
+        **_published("4XXError 5XXError", API, "Count", AVERAGE_AND_SUM),
+        **_published("Count", API, "Count", frozenset({"Sum", "SampleCount"})),
+        **_published("Latency IntegrationLatency", API, "Milliseconds", EXTREMES | PERCENTILES),
+    },
+    "AWS/States": _published(
+        "ExecutionsStarted ExecutionsSucceeded ExecutionsFailed ExecutionsTimedOut ExecutionsAborted",
+        MACHINE,
+        "Count",
+        frozenset({"Sum"}),
+    ),
+}
