@@ -10,7 +10,7 @@ from autoscaling.latency import Floats
 from autoscaling.schedule_floor import usual_load
 from autoscaling.workload import OpenLoop
 
-_BLOCK_MINUTES = 30  # bursts shorter than this keep their shape
+_BLOCK_MINUTES = 45  # most bursts shorter than this keep their shape
 _MOST_SHIFT_MINUTES = 30
 _MOST_SCALE = 0.05
 

@@ -11,7 +11,7 @@ from autoscaling.policies import Policy, ScheduledAction
 from autoscaling.workload import OpenLoop
 
 DAY_MINUTES = 1440
-_WINDOW_MINUTES = 61  # a burst shorter than half of it does not move the median
+_HALF_WINDOW_MINUTES = 90  # a burst shorter than this does not move the median
 _LEAD_MINUTES = 15  # capacity is asked for so much earlier than it is needed
 
 
@@ -39,11 +39,11 @@ def usual_load(workload: OpenLoop) -> Floats:
     Returns
     -------
     ndarray of shape (n_minutes,), requests / minute
-        Median over an hour around each minute.
+        Median over three hours around each minute.
     """
-    margin = _WINDOW_MINUTES // 2
-    padded = np.pad(workload.requests, margin, mode="edge")
-    medians: Floats = np.median(sliding_window_view(padded, _WINDOW_MINUTES), axis=1)
+    margin = min(_HALF_WINDOW_MINUTES, workload.minutes - 1)
+    padded = np.pad(workload.requests, margin, mode="reflect")
+    medians: Floats = np.median(sliding_window_view(padded, 2 * margin + 1), axis=1)
     return medians
 
 

@@ -1,5 +1,6 @@
 """Search policies: a grid of plain ones, random ones, then small changes of the best."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -22,8 +23,8 @@ class Candidate(NamedTuple):
 
     @property
     def parts(self) -> int:
-        """How much there is to understand: policies, and a schedule as a whole."""
-        return len(self.policy.scaling_policies) + bool(self.policy.scheduled_actions)
+        """How much there is to understand: four actions of a schedule count as one policy."""
+        return len(self.policy.scaling_policies) + math.ceil(len(self.policy.scheduled_actions) / 4)
 
 
 def search(
