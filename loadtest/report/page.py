@@ -7,9 +7,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-from loadtest.report.pictures import fleet_picture, load_picture, to_png, to_svg
 from loadtest.report.run import Run
 
 _STYLE = """
@@ -43,6 +40,10 @@ def write_report(runs: Sequence[Run], folder: Path, *, title: str) -> Path:
     Path
         Of report.html.
     """
+    import matplotlib as mpl  # noqa: PLC0415 - slow, and most commands that know of reports write none
+
+    from loadtest.report.pictures import fleet_picture, load_picture, to_png, to_svg  # noqa: PLC0415
+
     folder.mkdir(parents=True, exist_ok=True)
     sections = []
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "report", "font.family": "sans-serif"}):
