@@ -185,9 +185,9 @@ def _choose(request: PlanRequest, setting: Setting, rule: Candidate, acceptable:
     rest = by_cost[_CHEAPEST:]
     shortlist = by_cost[:_CHEAPEST] + rest[:: max(len(rest) // _OTHERS, 1)]
     days = rehearsals(request.workload, _REHEARSALS, request.seed)
-    rule_rehearsed = _rehearse([rule], days, setting)[0]
+    rule_rehearsed, *all_rehearsed = _rehearse([rule, *shortlist], days, setting)
     costs: list[tuple[float, Candidate]] = []
-    for candidate, rehearsed in zip(shortlist, _rehearse(shortlist, days, setting), strict=True):
+    for candidate, rehearsed in zip(shortlist, all_rehearsed, strict=True):
         excess = rehearsed.slo_violation_minutes - rule_rehearsed.slo_violation_minutes
         if (
             excess <= _REHEARSED_EXCESS * request.workload.minutes

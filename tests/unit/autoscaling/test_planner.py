@@ -24,28 +24,28 @@ from autoscaling.workload import OpenLoop
 
 OPTION = InstanceOption("ml.m4.xlarge", InstanceCapacity(max_rps=1200), 0.28)
 SETTING = Setting(Slo(), DELAY_RANGE, MONDAY)
+MINUTES = 600
 PEAK = 0.97 * 10 * OPTION.per_minute
 
 
-def day(seed: int, *, bursts: int, longest: int = 16, highest: float = 4.0) -> OpenLoop:
-    """Make a day with its own noise and burst times; the same seed gives the same day."""
+def day(seed: int, *, bursts: int, minutes: int = MINUTES) -> OpenLoop:
+    """Make a (short) day with its own noise and burst times; the same seed gives the same day."""
     random = np.random.default_rng(seed)
-    minute = np.arange(1440)
-    load = 2 + np.cos(2 * np.pi * (minute - 840 - 15 * random.standard_normal()) / 1440)
+    load = 2 + np.cos(2 * np.pi * (np.arange(minutes) - minutes / 2 - 8 * random.standard_normal()) / minutes)
     for _ in range(bursts):
-        begin = int(random.integers(1440))
-        load[begin : begin + int(random.integers(5, longest))] *= random.uniform(2, highest)
-    return OpenLoop(load * np.exp(0.03 * random.standard_normal(1440))).scaled_to(PEAK)
+        begin = int(random.integers(minutes))
+        load[begin : begin + int(random.integers(5, 16))] *= random.uniform(2, 4)
+    return OpenLoop(load * np.exp(0.03 * random.standard_normal(minutes))).scaled_to(PEAK)
 
 
 def request(workload: OpenLoop, **changes: object) -> PlanRequest:
-    values = {"workload": workload, "options": (OPTION,), "maximum": 10, "slo": Slo(), "budget": 400, "rounds": 2}
+    values = {"workload": workload, "options": (OPTION,), "maximum": 10, "slo": Slo(), "budget": 300, "rounds": 1}
     return PlanRequest(**{**values, **changes})  # type: ignore[arg-type]
 
 
 @cache
 def bursty_plan() -> tuple[PlanRequest, Plan]:
-    asked = request(day(1, bursts=14))
+    asked = request(day(1, bursts=7))
     return asked, plan(asked)
 
 
@@ -59,10 +59,10 @@ def test_plan_is_no_dearer_and_no_worse_than_awss_rule_and_repeats() -> None:
 
 def test_plan_holds_on_another_day_of_the_same_kind() -> None:
     asked, made = bursty_plan()
-    other = evaluate(made, day(2, bursts=14), asked)
+    other = evaluate(made, day(2, bursts=7), asked)
     assert other["chosen"].score.cost_usd < other["aws_rule"].score.cost_usd
     more = other["chosen"].score.slo_violation_minutes - other["aws_rule"].score.slo_violation_minutes
-    assert more <= 0.01 * 1440
+    assert more <= 0.01 * MINUTES
 
 
 def test_chosen_rule_and_no_scaling_share_their_maximum_and_start_warm() -> None:
@@ -71,7 +71,7 @@ def test_chosen_rule_and_no_scaling_share_their_maximum_and_start_warm() -> None
     assert made.no_scaling.policy.policies == ()
     assert made.aws_rule.policy == aws_rule(OPTION.per_minute, 10)
     hours = made.no_scaling.score.cost_usd / OPTION.usd_per_hour
-    assert hours == pytest.approx(24 * round(hours / 24))
+    assert hours * 60 / MINUTES == pytest.approx(round(hours * 60 / MINUTES))
 
 
 def test_plan_says_plainly_when_peaks_are_too_short_and_proposes_what_helps() -> None:
@@ -93,8 +93,8 @@ def test_plan_keeps_the_error_limit_on_a_smooth_day_and_proposes_nothing() -> No
 
 
 def test_plan_is_a_single_instance_when_one_serves_everything() -> None:
-    made = plan(request(OpenLoop(np.full(1440, 20_000.0))))
-    assert made.chosen.score.cost_usd == pytest.approx(24 * 0.28)
+    made = plan(request(OpenLoop(np.full(MINUTES, 20_000.0))))
+    assert made.chosen.score.cost_usd == pytest.approx(MINUTES / 60 * 0.28)
     assert made.chosen.score.error_share < 1e-6
 
 
@@ -117,7 +117,7 @@ def test_front_is_ascending_in_cost_and_descending_in_violations() -> None:
 
 
 def test_lane_scores_equal_full_simulations() -> None:
-    workload = day(5, bursts=5)
+    workload = day(5, bursts=5, minutes=1440)
     random = np.random.default_rng(5)
     floor = floor_of(workload, OPTION.per_minute, MONDAY)
     policies = [policy_of(drawn_recipe(random, 10), OPTION.per_minute, 10, floor) for _ in range(6)]
@@ -142,7 +142,7 @@ def test_recipes_make_policies_that_run_in_lanes_and_do_not_scale_in_into_overlo
 
 def test_policy_survives_toml() -> None:
     random = np.random.default_rng(0)
-    workload = day(4, bursts=2)
+    workload = day(4, bursts=2, minutes=1440)
     floor = floor_of(workload, OPTION.per_minute, MONDAY)
     for _ in range(40):
         policy = policy_of(drawn_recipe(random, 10), OPTION.per_minute, 10, floor)
@@ -151,9 +151,9 @@ def test_policy_survives_toml() -> None:
 
 
 def test_rehearsals_keep_the_usual_load_and_the_bursts() -> None:
-    workload = day(1, bursts=14)
+    workload = day(1, bursts=7)
     days = rehearsals(workload, 3, seed=0)
-    assert [each.minutes for each in days] == [1440] * 3
+    assert [each.minutes for each in days] == [MINUTES] * 3
     for each in days:
         assert usual_load(each).mean() == pytest.approx(usual_load(workload).mean(), rel=0.1)
         assert np.quantile(each.requests / usual_load(each), 0.98) == pytest.approx(
