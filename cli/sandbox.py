@@ -49,6 +49,11 @@ def status(directory: Directory = launch.DIRECTORY) -> None:
     found = launch.status(_running(directory))
     console = Console()
     console.print(f"{found['endpoint_url']} (data plane {found['dataplane_url']}), process {found['pid']}")
+    if found["dataplane_exit_code"] is not None:
+        console.print(
+            f"[red]The data plane ended with code {found['dataplane_exit_code']}: nothing is served any more. "
+            "`sagescale sandbox down`, then `up` and deploy again."
+        )
     stacks = Table("Stack", "Status", "Resources")
     for stack in found["stacks"]:
         stacks.add_row(stack["name"], stack["status"], str(stack["resources"]))

@@ -21,7 +21,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from sandbox.front import Front
-from sandbox.processes import Process, spawn, terminate
+from sandbox.processes import Process, log_tail, spawn, terminate
 from sandbox.runtime import Runtime
 from sandbox.status import describe
 
@@ -52,14 +52,15 @@ def serve(runtime: Runtime, owner_pid: int | None) -> None:
     rooms = [importlib.import_module(f"sandbox.{name}") for name in ROOMS]
     for room in rooms:
         room.install(runtime)
-    front = Front(runtime, lambda: describe(runtime))
-    server = make_server("127.0.0.1", runtime.port, front, threaded=True, request_handler=_RequestHandler)
     dataplane = _start_dataplane(runtime)
+    front = Front(runtime, lambda: {**describe(runtime), "dataplane_exit_code": dataplane.exit_code})
+    server = make_server("127.0.0.1", runtime.port, front, threaded=True, request_handler=_RequestHandler)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(server))
     threading.Thread(target=front.warm_up, daemon=True).start()
     if owner_pid:
         threading.Thread(target=_end_with, args=(owner_pid, server), daemon=True).start()
+    threading.Thread(target=_report_end, args=(dataplane,), daemon=True).start()
     server.serve_forever(poll_interval=0.1)
     _shut_down(rooms, dataplane)
 
@@ -80,6 +81,13 @@ def _start_dataplane(runtime: Runtime) -> Process:
         env=runtime.environment(),
         log=runtime.directory / "logs" / "dataplane.log",
     )
+
+
+def _report_end(dataplane: Process) -> None:
+    """Say when the data plane is gone: nothing is served any more; starting it anew would hide why it ended."""
+    code = dataplane.wait()
+    last = " | ".join(log_tail(dataplane.log, 3))
+    logging.getLogger(__name__).error("the data plane ended with code %s; %s ends with: %s", code, dataplane.log, last)
 
 
 def _stop(server: Any) -> None:

@@ -24,7 +24,8 @@ from locust import FastHttpUser, LoadTestShape, constant, constant_throughput, e
 TEST: dict[str, Any] = json.loads(Path(os.environ["SAGESCALE_LOADTEST"]).read_text(encoding="utf-8"))
 RECORDS = Path(TEST["records"]).read_text(encoding="utf-8").splitlines()
 SIGNER = SigV4Auth(Session().get_credentials(), "execute-api", TEST["signing"]) if TEST["signing"] else None
-SAMPLES = csv.writer(Path(TEST["samples"]).open("w", encoding="utf-8", newline="", buffering=1 << 16))  # noqa: SIM115 - as long as the process
+FILE = Path(TEST["samples"]).open("w", encoding="utf-8", newline="", buffering=1 << 16)  # noqa: SIM115
+SAMPLES = csv.writer(FILE)
 SAMPLES.writerow(["timeStamp", "elapsed", "label", "responseCode", "success", "allThreads"])
 
 
@@ -57,6 +58,11 @@ class Shape(LoadTestShape):  # type: ignore[misc]
             return None
         before, after = users[int(step)], users[int(step) + 1]
         return round(before + (after - before) * (step % 1)), max(*users, 1.0)
+
+
+@events.quitting.add_listener  # type: ignore[untyped-decorator]
+def _close_samples(**_: Any) -> None:
+    FILE.close()
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]

@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,71 @@ class Scalable:
             TargetTrackingScalingPolicyConfiguration=configuration,
         )
 
+    def api_url(self):
+        """Deploy a REST API in front of the endpoint, as the serving stack does; return its method's URL."""
+        gateway = self.runtime.client("apigateway")
+        api = gateway.create_rest_api(name="load")["id"]
+        (root,) = gateway.get_resources(restApiId=api)["items"]
+        resource = gateway.create_resource(restApiId=api, parentId=root["id"], pathPart="invocations")["id"]
+        method = {"restApiId": api, "resourceId": resource, "httpMethod": "POST"}
+        gateway.put_method(**method, authorizationType="NONE")
+        gateway.put_method_response(**method, statusCode="200")
+        gateway.put_integration(
+            **method,
+            type="AWS",
+            integrationHttpMethod="POST",
+            uri=f"arn:aws:apigateway:us-east-1:runtime.sagemaker:path/endpoints/{ENDPOINT}/invocations",
+            credentials="arn:aws:iam::123456789012:role/service",
+            passthroughBehavior="WHEN_NO_MATCH",
+        )
+        gateway.put_integration_response(**method, statusCode="200")
+        gateway.create_deployment(restApiId=api, stageName="v1")
+        return f"{self.runtime.dataplane_url}/restapis/{api}/v1/_user_request_/invocations"
+
+    def serve(self, name, weights):
+        """Make a model with these weights and a configuration that serves it; return the configuration's name."""
+        model = LinearModel("binary_classifier", np.array(weights, np.float32), np.zeros(1, np.float32), "logistic")
+        archive = self.runtime.directory / f"{name}.tar.gz"
+        write_artifact(model, archive)
+        s3 = self.runtime.client("s3")
+        s3.create_bucket(Bucket="models")
+        s3.upload_fileobj(io.BytesIO(archive.read_bytes()), "models", f"{name}.tar.gz")
+        container = {"Image": IMAGE, "ModelDataUrl": f"s3://models/{name}.tar.gz"}
+        role = "arn:aws:iam::123456789012:role/service"
+        self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=role)
+        variant = {
+            "VariantName": VARIANT,
+            "ModelName": name,
+            "InstanceType": "ml.m4.xlarge",
+            "InitialInstanceCount": 1,
+        }
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        return name
+
+    def scale_to(self, count):
+        self.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=ENDPOINT,
+            DesiredWeightsAndCapacities=[{"VariantName": VARIANT, "DesiredInstanceCount": count}],
+        )
+        self.in_service()
+
+    def in_service(self):
+        waiter = self.sagemaker.get_waiter("endpoint_in_service")
+        waiter.wait(EndpointName=ENDPOINT, WaiterConfig={"Delay": 1})
+
+    def server_pids(self):
+        """Return the processes of the model servers."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            home = str(self.runtime.directory / "endpoints").encode()
+            if b"serving" in command and any(part.startswith(home) for part in command):
+                found.append(int(folder.name))
+        return found
+
     def instances(self):
         (variant,) = self.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["ProductionVariants"]
         return variant["CurrentInstanceCount"]
@@ -65,22 +131,7 @@ def scalable(tmp_path_factory):
 
 
 def _deploy(runtime):
-    model = LinearModel("binary_classifier", np.ones((3, 1), np.float32), np.zeros(1, np.float32), "logistic")
-    archive = runtime.directory / "model.tar.gz"
-    write_artifact(model, archive)
-    runtime.client("s3").create_bucket(Bucket="models")
-    runtime.client("s3").upload_fileobj(io.BytesIO(archive.read_bytes()), "models", "model.tar.gz")
-    sagemaker = runtime.client("sagemaker")
-    container = {"Image": IMAGE, "ModelDataUrl": "s3://models/model.tar.gz"}
-    role = "arn:aws:iam::123456789012:role/service"
-    sagemaker.create_model(ModelName="linear", PrimaryContainer=container, ExecutionRoleArn=role)
-    variant = {
-        "VariantName": VARIANT,
-        "ModelName": "linear",
-        "InstanceType": "ml.m4.xlarge",
-        "InitialInstanceCount": 1,
-    }
-    sagemaker.create_endpoint_config(EndpointConfigName="first", ProductionVariants=[variant])
-    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="first")
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=ENDPOINT, WaiterConfig={"Delay": 1})
-    return Scalable(runtime)
+    made = Scalable(runtime)
+    made.sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=made.serve("first", [[1.0]] * 3))
+    made.in_service()
+    return made
