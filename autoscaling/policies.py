@@ -30,11 +30,11 @@ Comparison = Literal["greater_than_or_equal", "greater_than", "less_than_or_equa
 MissingData = Literal["missing", "ignore", "breaching", "not_breaching"]
 AdjustmentType = Literal["change_in_capacity", "percent_change_in_capacity", "exact_capacity"]
 
-# InvocationsPerInstance knows only Sum (SageMaker, "Monitor with CloudWatch"): each request adds 1/n, so only the sum
-# means a rate.
+# What SageMaker's "Monitor with CloudWatch" calls valid. InvocationsPerInstance knows only Sum: each request adds 1/n.
+# Concurrency knows only Min and Max. The first one is a policy's default.
 STATISTICS: dict[Metric, tuple[Statistic, ...]] = {
     "invocations_per_instance": ("sum",),
-    "concurrent_requests_per_model": ("average", "maximum", "minimum", "sum"),
+    "concurrent_requests_per_model": ("maximum", "minimum"),
     "cpu_utilization": ("average", "maximum", "minimum"),
 }
 HIGH_RESOLUTION_METRIC: Metric = "concurrent_requests_per_model"  # emitted every 10 s, all others every 60 s
@@ -99,7 +99,7 @@ class StepScalingPolicy(_Frozen):
     name: Name | None = None
     metric: Metric = "invocations_per_instance"
     statistic: Statistic | None = None
-    """By default sum for invocations per instance, average for the others."""
+    """By default sum for invocations per instance, maximum for concurrency, average for CPU."""
     period_seconds: Count = 60
     """10, 20, 30 or a multiple of 60; below 60 only for the high-resolution metric."""
     threshold: Number

@@ -35,6 +35,7 @@ METRICS: dict[str, dict[str, Published]] = {
     "AWS/SageMaker": {
         **_published("Invocations InvocationsPerInstance", VARIANT, "None", frozenset({"Sum"})),
         **_published("Invocation4XXErrors Invocation5XXErrors InvocationModelErrors", VARIANT, "None", AVERAGE_AND_SUM),
+        **_published("ConcurrentRequestsPerModel", VARIANT, "None", frozenset({"Minimum", "Maximum"})),
         **_published("ModelLatency OverheadLatency", VARIANT, "Microseconds", EXTREMES | PERCENTILES),
     },
     "/aws/sagemaker/Endpoints": _published(
