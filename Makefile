@@ -9,7 +9,8 @@ UV := .tools/bin/uv
 UV_VERSION := 0.13.9
 CDK := node_modules/.bin/cdk
 INSTALLED := build/.installed
-STACKS := --all -c env=$(ENV)
+# PIPELINE=yes: the pipeline that leads to ENV instead of ENV itself
+STACKS := --all -c env=$(ENV) $(if $(PIPELINE),-c pipeline=$(PIPELINE))
 # for ENV=sandbox the CDK CLI is pointed at the sandbox that runs here
 AIMED := $(if $(filter sandbox,$(ENV)),eval "$$(sagescale sandbox env)" && )
 

@@ -15,7 +15,10 @@ from cdk_nag import AwsSolutionsChecks
 
 from config.loading import DIRECTORY, SettingsError, load
 from config.settings import Settings
+from stacks.pipeline_stack import PipelineStack
 from stacks.stage import add_stacks
+
+ROOT = Path(__file__).parent
 
 
 def main() -> None:
@@ -28,10 +31,34 @@ def main() -> None:
     try:
         settings = load(env, directory)
         check_docker(settings)
-        add_stacks(app, env=env, settings=settings, root=Path(__file__).parent)
+        if app.node.try_get_context("pipeline"):
+            add_pipeline(app, env=env, settings=settings, directory=directory)
+        else:
+            add_stacks(app, env=env, settings=settings, root=ROOT)
     except (SettingsError, ValueError, FileNotFoundError) as error:
         sys.exit(f"{directory / env}.toml cannot be deployed: {error}")
     app.synth()
+
+
+def add_pipeline(app: cdk.App, *, env: str, settings: Settings, directory: Path) -> None:
+    """Add the pipeline that leads to `env` through the environments its settings name.
+
+    Raises
+    ------
+    SettingsError
+        The settings of `env` describe no pipeline, or another environment's file cannot be used.
+    """
+    if settings.pipeline is None:
+        raise SettingsError("-c pipeline needs a table [pipeline]: repository and connection_arn at least")
+    on_the_way = {name: load(name, directory) for name in settings.pipeline.before}
+    PipelineStack(
+        app,
+        f"{settings.project.name}-pipeline",
+        env_name=env,
+        settings={**on_the_way, env: settings},
+        root=ROOT,
+        env=cdk.Environment(account=settings.project.account, region=settings.project.region),
+    )
 
 
 def check_docker(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from config.api import Api
 from config.group import Group
 from config.model import OWN_CONTAINER, Model
 from config.monitoring import Monitoring
+from config.pipeline import Pipeline
 from config.tuning import Tuning
 
 CLOUDFORMATION_WAIT_SECONDS = 3600  # the most a custom resource may take (CloudFormation, ServiceTimeout)
@@ -189,6 +190,8 @@ class Settings(Group):
     """How variants scale that bring no `scaling` of their own."""
     api: Api = Api()
     monitoring: Monitoring = Monitoring()
+    pipeline: Pipeline | None = None
+    """Deploy here on git push: `make deploy ENV=... PIPELINE=yes` once, then the pipeline changes itself too."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

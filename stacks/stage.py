@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import Environment, Tags
 from constructs import Construct
@@ -25,33 +26,34 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
     """
     naming = Naming(project=settings.project.name, env=env)
     account = Environment(account=settings.project.account, region=settings.project.region)
-    storage = StorageStack(scope, naming.stack("storage"), project=settings.project, env=account)
+
+    def named(thing: str) -> dict[str, Any]:
+        # an explicit name, so that a stage of a pipeline does not put its own in front
+        return {"construct_id": naming.stack(thing), "stack_name": naming.stack(thing), "env": account}
+
+    storage = StorageStack(scope, **named("storage"), project=settings.project)
     serving = ServingStack(
         scope,
-        naming.stack("serving"),
+        **named("serving"),
         naming=naming,
         settings=settings,
         bucket=storage.bucket,
         root=root,
-        env=account,
     )
     training = None
     if settings.dataset:
         training = TrainingStack(
             scope,
-            naming.stack("training"),
+            **named("training"),
             naming=naming,
             dataset=settings.dataset,
             training=settings.training,
             bucket=storage.bucket,
             root=root,
-            env=account,
         )
         serving.add_stack_dependency(training, "an approved model must be there before it is served")
     workflow = training.workflow.state_machine if training else None
-    monitoring = MonitoringStack(
-        scope, naming.stack("monitoring"), naming=naming, settings=settings, workflow=workflow, env=account
-    )
+    monitoring = MonitoringStack(scope, **named("monitoring"), naming=naming, settings=settings, workflow=workflow)
     monitoring.add_stack_dependency(serving, "it watches what is served")
     for key, value in {"project": settings.project.name, "env": env, **settings.project.tags}.items():
         Tags.of(scope).add(key, value)

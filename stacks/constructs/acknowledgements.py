@@ -7,6 +7,7 @@ from typing import Any
 
 import jsii
 from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import aws_iam as iam
 from constructs import IConstruct, IValidation
 
 WILDCARD_RULE = "IAM5"
@@ -36,6 +37,32 @@ class _Wildcards:
         for arn, reason in self._reasons.items():
             acknowledge(self._role, f"{WILDCARD_RULE}[Resource::{_flat(stack.resolve(arn))}]", reason)
         return []
+
+
+def acknowledge_every_wildcard(scope: IConstruct, reason: str) -> None:
+    """Accept all wildcards in policies below `scope`: for constructs of the CDK that make their own roles."""
+    scope.node.add_validation(_EveryWildcard(scope, reason))
+
+
+@jsii.implements(IValidation)
+class _EveryWildcard:
+    def __init__(self, scope: IConstruct, reason: str) -> None:
+        self._scope = scope
+        self._reason = reason
+
+    def validate(self) -> list[str]:
+        """Acknowledge; nothing is ever wrong."""
+        for policy in self._scope.node.find_all():
+            if isinstance(policy, iam.CfnPolicy):
+                for statement in Stack.of(policy).resolve(policy.policy_document)["Statement"]:
+                    for kind in ("Action", "Resource"):
+                        self._acknowledge(policy, kind, statement[kind])
+        return []
+
+    def _acknowledge(self, policy: IConstruct, kind: str, values: Any) -> None:
+        for value in values if isinstance(values, list) else [values]:
+            if "*" in (text := _flat(value)):
+                acknowledge(policy, f"{WILDCARD_RULE}[{kind}::{text}]", self._reason)
 
 
 def _flat(value: Any) -> str:

@@ -124,7 +124,7 @@ class InferenceApi(Construct):
     def _add_predictions(self, endpoint_name: str) -> None:
         self.api.root.add_resource("predictions").add_method(
             "POST",
-            apigateway.LambdaIntegration(self._predict(endpoint_name)),
+            self._predict_integration(self._predict(endpoint_name)),
             **validate_predictions(self.api),
             **self._method,
         )
@@ -175,6 +175,20 @@ class InferenceApi(Construct):
         function.add_to_role_policy(self._invoke_statement())
         acknowledge_endpoints(function.execution_role, self._naming)
         return function
+
+    def _predict_integration(self, function: LambdaFunction) -> apigateway.AwsIntegration:
+        """Return what the CDK's LambdaIntegration is, without the path of the app in its permission's name.
+
+        That path differs between a workstation and a stage of a pipeline, and so would the templates.
+        """
+        function.add_permission(
+            "ApiMayInvoke",
+            principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            source_arn=self.api.arn_for_execute_api("POST", "/predictions", STAGE),
+        )
+        return apigateway.AwsIntegration(
+            proxy=True, service="lambda", path=f"2015-03-31/functions/{function.function_arn}/invocations"
+        )
 
     def _invoke_statement(self) -> iam.PolicyStatement:
         """Return what invoking any endpoint of this environment takes: during a switch there are two."""

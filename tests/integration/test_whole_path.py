@@ -47,7 +47,7 @@ def test_unchanged_deploy_changes_nothing_and_does_not_train(workstation: Workst
     workstation.deploy()
     before = workstation.training_jobs()
     printed = workstation.deploy()
-    assert printed.count("(no changes)") == 3
+    assert printed.count("(no changes)") == 4
     assert workstation.training_jobs() == before
 
 

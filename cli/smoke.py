@@ -1,0 +1,104 @@
+"""`sagescale smoke`: calls what was deployed for a while and judges the answers; made for pipelines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from urllib3.exceptions import HTTPError
+
+from cli.deployment import Deployment, NotDeployedError
+from cli.predict import RefusedError, ask
+from training.schema import FEATURES
+
+# A plain HTTP connection; any record will do, because the endpoint is judged and not the model.
+RECORD = {feature.name: feature.vocabulary[0] if feature.vocabulary else 0 for feature in FEATURES}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the callers saw.
+
+    Parameters
+    ----------
+    failures : sequence of str
+        Why requests failed, one entry a request.
+    """
+
+    latencies_ms: Sequence[float]
+    failures: Sequence[str]
+
+    @property
+    def requests(self) -> int:
+        """How many were sent."""
+        return len(self.latencies_ms) + len(self.failures)
+
+    def problems(self, *, most_failures: float, p95_ms: float) -> list[str]:
+        """Return what is not as it should be; empty when all is well."""
+        found = []
+        share = len(self.failures) / max(1, self.requests)
+        if not self.latencies_ms or share > most_failures:
+            found.append(f"{share:.2%} of {self.requests} requests failed, first: {next(iter(self.failures), '-')}")
+        elif (p95 := float(np.percentile(self.latencies_ms, 95))) > p95_ms:
+            found.append(f"p95 is {p95:.0f} ms, {p95_ms:g} ms is allowed")
+        return found
+
+
+def smoke(
+    env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev",
+    users: Annotated[int, typer.Option(min=1, max=200, help="Callers at once, each with one request at a time.")] = 8,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long they call.")] = 30,
+    p95_ms: Annotated[float, typer.Option("--p95-ms", help="95 of 100 answers must come within this time.")] = 1_000,
+    most_failures: Annotated[float, typer.Option(min=0, max=1, help="Share of requests that may fail.")] = 0,
+) -> None:
+    """Call the deployed API for a while; exit code 1 if requests fail or answers are slow."""
+    try:
+        judged = drive(Deployment.find(env), users=users, seconds=seconds)
+    except NotDeployedError as error:
+        typer.echo(f"sagescale smoke: {error}", err=True)
+        raise typer.Exit(1) from error
+    problems = judged.problems(most_failures=most_failures, p95_ms=p95_ms)
+    for problem in problems:
+        typer.echo(f"sagescale smoke: {problem}", err=True)
+    if problems:
+        raise typer.Exit(1)
+    p95 = np.percentile(judged.latencies_ms, 95)
+    typer.echo(
+        f"{judged.requests} requests by {users} callers in {seconds:g} s, none too many failed, p95 {p95:.0f} ms"
+    )
+
+
+def drive(deployment: Deployment, *, users: int, seconds: float) -> Judged:
+    """Let `users` send records one after the other until the time is up."""
+    ask_once(deployment)  # finds outputs, signs once: what nobody should be measured by
+    until = time.monotonic() + seconds
+
+    def call() -> list[tuple[float, str | None]]:
+        done = []
+        while time.monotonic() < until:
+            began = time.monotonic()
+            reason = ask_once(deployment)
+            done.append(((time.monotonic() - began) * 1e3, reason))
+        return done
+
+    with ThreadPoolExecutor(users) as pool:
+        outcomes = list(chain.from_iterable(future.result() for future in [pool.submit(call) for _ in range(users)]))
+    return Judged(
+        latencies_ms=[latency for latency, reason in outcomes if reason is None],
+        failures=[reason for _, reason in outcomes if reason is not None],
+    )
+
+
+def ask_once(deployment: Deployment, record: dict[str, Any] | None = None) -> str | None:
+    """Return why a request failed; None when it was answered."""
+    try:
+        ask(deployment, [record or RECORD])
+    except (RefusedError, HTTPError, OSError) as error:
+        return str(error)
+    return None
