@@ -61,7 +61,7 @@ def start(directory: Path = DIRECTORY, *, port: int | None = None, owner_pid: in
     docker.install(runtime)
     pid = _spawn(runtime, log, owner_pid)
     deadline = time.monotonic() + START_SECONDS
-    while not (answer := _status(runtime)) or answer["pid"] != pid:
+    while not (answer := _status(runtime)) or answer.get("pid") != pid:
         if _ended(pid) or time.monotonic() > deadline:
             _end(pid, grace_seconds=0.0)
             tail = "\n".join(log_tail(log))
@@ -84,7 +84,7 @@ def running(directory: Path = DIRECTORY) -> Runtime | None:
         region=state["region"],
     )
     answer = _status(runtime)
-    return runtime if answer and answer["pid"] == state["pid"] else None
+    return runtime if answer and answer.get("pid") == state["pid"] else None
 
 
 def stop(directory: Path = DIRECTORY) -> bool:
