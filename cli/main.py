@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from cli import data, demo, predict, sandbox, smoke, train
+from cli import data, demo, fit, loadtest, predict, sandbox, smoke, train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, serve and scale models on Amazon SageMaker.")
 app.add_typer(sandbox.app, name="sandbox")
 app.command()(data.data)
 app.command()(demo.demo)
+app.command()(fit.fit)
+app.command()(loadtest.loadtest)
 app.command()(predict.predict)
 app.command()(smoke.smoke)
 app.command()(train.train)
