@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from cli import data, demo, fit, loadtest, predict, sandbox, smoke, train
+from cli import bench, data, demo, experiment, fit, loadtest, models, plan, predict, sandbox, simulate, smoke, train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, serve and scale models on Amazon SageMaker.")
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(experiment.app, name="experiment")
+app.add_typer(models.app, name="models")
+app.command()(bench.bench)
 app.command()(data.data)
 app.command()(demo.demo)
 app.command()(fit.fit)
 app.command()(loadtest.loadtest)
+app.command()(plan.plan)
 app.command()(predict.predict)
+app.command()(simulate.simulate)
 app.command()(smoke.smoke)
 app.command()(train.train)

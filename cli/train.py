@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -41,15 +41,21 @@ def run(deployment: Deployment, show: Callable[[str], None] = lambda _: None) ->
     RunFailedError
         With the workflow's own reason; or another run is under way.
     """
+    parameter = f"/{deployment.settings.project.name}/{deployment.env}/training/run"
+    deployed_run = deployment.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    execute(deployment, "retrain", json.loads(deployed_run), show)
+
+
+def execute(
+    deployment: Deployment, mode: str, run: Mapping[str, Any], show: Callable[[str], None] = lambda _: None
+) -> None:
+    """Start the training workflow in `mode` and wait until it ends; raises RunFailedError as `run` does."""
     states = deployment.client("stepfunctions")
     machine = deployment.outputs("training")["StateMachineArn"]
     if running := states.list_executions(stateMachineArn=machine, statusFilter="RUNNING", maxResults=1)["executions"]:
         raise RunFailedError(f"run {running[0]['name']} is under way, and runs go one at a time: try again later")
-    parameter = f"/{deployment.settings.project.name}/{deployment.env}/training/run"
-    deployed_run = deployment.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
-    workflow_input = {"mode": "retrain", "run": json.loads(deployed_run)}
     execution = states.start_execution(
-        stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(workflow_input)
+        stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps({"mode": mode, "run": run})
     )["executionArn"]
     while (described := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
         show(f"run {described['name']}: {time.time() - described['startDate'].timestamp():.0f} s")

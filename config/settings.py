@@ -16,7 +16,9 @@ from config.api import Api
 from config.group import Group
 from config.model import OWN_CONTAINER, Model
 from config.monitoring import Monitoring
+from config.notebook import Notebook
 from config.pipeline import Pipeline
+from config.retraining import Retraining
 from config.tuning import Tuning
 
 CLOUDFORMATION_WAIT_SECONDS = 3600  # the most a custom resource may take (CloudFormation, ServiceTimeout)
@@ -64,6 +66,8 @@ class Gate(Group):
     metric: Literal["accuracy", "f1", "roc_auc", "precision", "recall", "false_alarm_rate"] = "accuracy"
     at_least: float | None = None
     at_most: float | None = None
+    margin: Annotated[float, Field(ge=0)] = 0.01
+    """How much worse than the served model a retrained one may be."""
 
     @model_validator(mode="after")
     def _has_one_bound(self) -> Self:
@@ -80,6 +84,13 @@ class Job(Group):
     max_runtime_seconds: Annotated[int, Field(ge=60, le=5 * 24 * 3600)] = 360
 
 
+class ShardedJob(Job):
+    """A processing job that may share its input files among several machines."""
+
+    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+    """With more than one, each gets a part of the files below an s3:// prefix."""
+
+
 class Training(Group):
     """The jobs between raw records and an approved model."""
 
@@ -89,11 +100,15 @@ class Training(Group):
     max_runtime_seconds: Annotated[int, Field(ge=60, le=28 * 24 * 3600)] = 600
     hyperparameters: dict[str, Hyperparameter] = Field(default_factory=dict, validate_default=True)
     """Linear Learner's own names; `feature_dim` is filled in from the dataset's schema."""
-    preprocess: Job = Job(max_runtime_seconds=480)
+    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+    """With more than one, each trains on a part of the rows."""
+    preprocess: ShardedJob = ShardedJob(max_runtime_seconds=480)
     evaluate: Job = Job()
     tuning: Tuning | None = None
     """Search hyperparameters instead of training once; max_runtime_seconds bounds each of its jobs."""
     gate: Gate = Gate(metric="accuracy", at_least=0.9)
+    retraining: Retraining | None = None
+    """Train anew without a deploy, by the clock or on new data."""
     on_deploy: bool = True
     """Train as part of `cdk deploy`; otherwise the deploy takes what was approved last."""
 
@@ -192,12 +207,23 @@ class Settings(Group):
     monitoring: Monitoring = Monitoring()
     pipeline: Pipeline | None = None
     """Deploy here on git push: `make deploy ENV=... PIPELINE=yes` once, then the pipeline changes itself too."""
+    notebook: Notebook | None = None
+    """A notebook instance beside the other stacks."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         problems = []
         if self.trains and self.dataset is None:
             problems.append("dataset is missing: name the records to train on, or a pre-trained model's path")
+        retraining = self.training.retraining
+        if self.dataset and retraining and retraining.on_new_data and not self.dataset.train.startswith("s3://"):
+            problems.append(f"on_new_data watches an s3:// prefix, dataset.train is {self.dataset.train!r}")
+        shards = self.training.preprocess.instance_count
+        if self.dataset and shards > 1 and not self.dataset.train.startswith("s3://"):
+            problems.append(
+                f"training.preprocess.instance_count = {shards} shares the files below an s3:// prefix, "
+                f"dataset.train is the one file {self.dataset.train!r}"
+            )
         if self.model.source == "pretrained":
             unused = [name for name in ("dataset", "training") if name in self.model_fields_set]
             problems += [f"{name} has no meaning for a pre-trained model: leave it out" for name in unused]

@@ -56,6 +56,11 @@ class Naming:
         """The run as it was deployed last, as JSON."""
         return self.parameter("training/run")
 
+    @property
+    def model_package_group(self) -> str:
+        """Group of the model registry: one version for every model that passed the gate."""
+        return self.prefix
+
     def endpoint(self, variants: Iterable[Variant]) -> str:
         """Name of the endpoint: a new one when variants or instance types change, which AWS refuses to update in place.
 

@@ -11,6 +11,7 @@ from constructs import Construct
 from config.settings import Settings
 from stacks.monitoring_stack import MonitoringStack
 from stacks.naming import Naming
+from stacks.notebook_stack import NotebookStack
 from stacks.serving_stack import ServingStack
 from stacks.storage_stack import StorageStack
 from stacks.training_stack import TrainingStack
@@ -55,5 +56,13 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
     workflow = training.workflow.state_machine if training else None
     monitoring = MonitoringStack(scope, **named("monitoring"), naming=naming, settings=settings, workflow=workflow)
     monitoring.add_stack_dependency(serving, "it watches what is served")
+    if settings.notebook:
+        NotebookStack(
+            scope,
+            **named("notebook"),
+            naming=naming,
+            notebook=settings.notebook,
+            bucket=storage.bucket,
+        )
     for key, value in {"project": settings.project.name, "env": env, **settings.project.tags}.items():
         Tags.of(scope).add(key, value)

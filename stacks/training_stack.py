@@ -22,6 +22,7 @@ from stacks.constructs.dataset import DatasetFile, grant_read_asset
 from stacks.constructs.images import LINEAR_LEARNER, PROCESSING_IMAGE, Images
 from stacks.constructs.job_role import JobRole
 from stacks.constructs.lambda_function import CustomResourceFunction
+from stacks.constructs.retraining import Retraining
 from stacks.constructs.staged_code import ROOT, staged
 from stacks.constructs.training_run import describe_run
 from stacks.constructs.training_workflow import TrainingWorkflow
@@ -81,6 +82,16 @@ class TrainingStack(Stack):
             string_value=self.to_json_string(self.run),
             description="What `sagescale train` runs.",
         )
+        if training.retraining:
+            retraining = Retraining(
+                self,
+                "Retraining",
+                naming=naming,
+                settings=training.retraining,
+                machine=self.workflow.state_machine,
+                train_uri=dataset.train if dataset.train.startswith("s3://") else None,
+            )
+            CfnOutput(self, "RunsTopicArn", value=retraining.topic.topic_arn)
         if training.on_deploy:
             self._train_on_deploy(training, permissions=job_role)
 

@@ -14,18 +14,7 @@ from typing import Literal
 from aws_cdk import Aws, CfnMapping, Stack
 from constructs import Construct
 
-ImageName = Literal[
-    "huggingface",
-    "kmeans",
-    "linear-learner",
-    "mxnet",
-    "pca",
-    "pytorch",
-    "pytorch-training",
-    "scikit-learn",
-    "tensorflow",
-    "xgboost",
-]
+ImageName = Literal["huggingface", "linear-learner", "mxnet", "pytorch", "scikit-learn", "tensorflow", "xgboost"]
 TABLE = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 WITH_GPU = re.compile(r"ml\.[gp]\d")  # instance families g4dn, g5, p3, ...
 

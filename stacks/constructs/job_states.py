@@ -74,6 +74,7 @@ def processing_parameters(
     arguments: list[str],
     inputs: Mapping[str, str],
     outputs: Mapping[str, str],
+    instance_count: int = 1,
 ) -> dict[str, Any]:
     """Return CreateProcessingJob's parameters.
 
@@ -87,6 +88,8 @@ def processing_parameters(
         Folder below /opt/ml/processing/input: the expression of its S3 URI.
     outputs : Mapping[str, str]
         Folder below /opt/ml/processing/output: what follows the run's prefix in S3.
+    instance_count : int
+        Machines; several share the files of every input but the code.
     """
     return {
         "ProcessingJobName.$": job_name(step)["name.$"],
@@ -96,11 +99,14 @@ def processing_parameters(
             "ContainerEntrypoint.$": CODE_COMMAND,
             "ContainerArguments": arguments,
         },
-        "ProcessingInputs": [_input("code", "$.run.code_uri"), *(_input(*item) for item in inputs.items())],
+        "ProcessingInputs": [
+            _input("code", "$.run.code_uri"),
+            *(_input(*item, sharded=instance_count > 1) for item in inputs.items()),
+        ],
         "ProcessingOutputConfig": {"Outputs": [_output(*item) for item in outputs.items()]},
         "ProcessingResources": {
             "ClusterConfig": {
-                "InstanceCount": 1,
+                "InstanceCount": instance_count,
                 "InstanceType": job.instance_type,
                 "VolumeSizeInGB": job.volume_size_gb,
             }
@@ -109,7 +115,7 @@ def processing_parameters(
     }
 
 
-def _input(name: str, uri: str) -> dict[str, Any]:
+def _input(name: str, uri: str, *, sharded: bool = False) -> dict[str, Any]:
     return {
         "InputName": name,
         "S3Input": {
@@ -117,6 +123,7 @@ def _input(name: str, uri: str) -> dict[str, Any]:
             "LocalPath": f"{PROCESSING}/input/{name}",
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",
+            **({"S3DataDistributionType": "ShardedByS3Key"} if sharded else {}),
         },
     }
 
@@ -139,10 +146,14 @@ def training_parameters(training: Training, *, image_uri: str, role_arn: str) ->
         "RoleArn": role_arn,
         "AlgorithmSpecification": {"TrainingImage": image_uri, "TrainingInputMode": "File"},
         "HyperParameters.$": "$.run.hyperparameters",
-        "InputDataConfig": [_channel(name) for name in ("train", "validation")],
+        "InputDataConfig": [
+            # SageMaker, "Input/Output Interface for the Linear Learner Algorithm": only the train channel is shared
+            _channel("train", sharded=training.instance_count > 1),
+            _channel("validation"),
+        ],
         "OutputDataConfig": {"S3OutputPath.$": "States.Format('{}/train', $.job.output)"},
         "ResourceConfig": {
-            "InstanceCount": 1,
+            "InstanceCount": training.instance_count,
             "InstanceType": training.instance_type,
             "VolumeSizeInGB": training.volume_size_gb,
         },
@@ -150,7 +161,7 @@ def training_parameters(training: Training, *, image_uri: str, role_arn: str) ->
     }
 
 
-def _channel(name: str) -> dict[str, Any]:
+def _channel(name: str, *, sharded: bool = False) -> dict[str, Any]:
     return {
         "ChannelName": name,
         "ContentType": "application/x-recordio-protobuf",
@@ -158,7 +169,7 @@ def _channel(name: str) -> dict[str, Any]:
             "S3DataSource": {
                 "S3DataType": "S3Prefix",
                 "S3Uri.$": f"States.Format('{{}}/data/{name}', $.job.output)",
-                "S3DataDistributionType": "FullyReplicated",
+                "S3DataDistributionType": "ShardedByS3Key" if sharded else "FullyReplicated",
             }
         },
     }

@@ -1,9 +1,9 @@
 """What follows the gate: the model is copied to where it stays, approved, and rolled out.
 
-IsItNew? --yes--> CopyModel -> CopyEvaluation -.
-'--no--------------------------------------+-> Approve -> rolled out by whom?
-deploy:  answer CloudFormation, the deploy goes on by itself
-retrain: update the serving stack, see `Rollout`
+IsItNew? --yes--> CopyModel -> CopyEvaluation -> Register -.
+'--no--------------------------------------------------+-> Approve -> rolled out by whom?
+deploy:           answer CloudFormation, the deploy goes on by itself
+retrain, promote: update the serving stack, see `Rollout`
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from constructs import Construct
 from stacks.constructs.approved_parameter import ApprovedParameter
 from stacks.constructs.aws_call import aws_call, objects
 from stacks.constructs.failure_path import FailurePath
+from stacks.constructs.model_registry import ModelRegistry
 from stacks.constructs.rollout import Rollout
 from stacks.naming import Naming
 
@@ -29,6 +30,8 @@ class Promotion(Construct):
 
     Parameters
     ----------
+    image_uri : str
+        Container that serves the model.
     answer : IFunction
         Tells CloudFormation, where a deploy asked for the run.
     """
@@ -40,6 +43,7 @@ class Promotion(Construct):
         *,
         naming: Naming,
         bucket: s3.IBucket,
+        image_uri: str,
         answer: lambda_.IFunction,
         failure: FailurePath,
     ) -> None:
@@ -49,9 +53,11 @@ class Promotion(Construct):
         self._failure = failure
         self._approved = ApprovedParameter(naming.approved_model_parameter, failure)
         self.wildcards: dict[str, str] = {}
-        self.start = self._start(self._answer(answer))
+        registry = ModelRegistry(self, "Registry", naming=naming, bucket=bucket, image_uri=image_uri, failure=failure)
+        self.wildcards |= registry.wildcards
+        self.start = self._start(self._answer(answer), registry)
 
-    def _start(self, answer: sfn.IChainable) -> sfn.Choice:
+    def _start(self, answer: sfn.IChainable, registry: ModelRegistry) -> sfn.Choice:
         run = f"States.Format('{self._bucket.bucket_name}/runs/{{}}/{{}}"
         model = self._copy(
             "CopyModel",
@@ -74,12 +80,14 @@ class Promotion(Construct):
         approve = self._approved.write(self, "Approve", "$.job.model_data_url")
         by_whom = (
             sfn.Choice(self, "WhoRollsOut")
-            .when(sfn.Condition.string_equals("$.mode", "retrain"), rollout.start)
+            .when(sfn.Condition.not_(sfn.Condition.string_equals("$.mode", "deploy")), rollout.start)
             .otherwise(approve.next(answer))
         )
+        registry.end.next(by_whom)
+        model.next(evaluation).next(registry.start)
         return (
             sfn.Choice(self, "IsItNew")
-            .when(sfn.Condition.boolean_equals("$.evaluated.is_new", True), model.next(evaluation).next(by_whom))
+            .when(sfn.Condition.boolean_equals("$.evaluated.is_new", True), model)
             .otherwise(by_whom)
         )
 

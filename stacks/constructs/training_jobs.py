@@ -59,6 +59,7 @@ class TrainingJobs(Construct):
             arguments=["preprocess", *_options(train="input/train", test="input/test", output="output")],
             inputs={"train": "$.run.train_uri", "test": "$.run.test_uri"},
             outputs={**{folder: f"data/{folder}" for folder in folders}, "summary": "summary"},
+            instance_count=self._training.preprocess.instance_count,
         )
 
     def _train(self) -> sfn.CustomState:

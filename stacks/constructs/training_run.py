@@ -57,5 +57,7 @@ def describe_run(training: Training, *, train: DatasetFile, test: DatasetFile, c
         "test_uri": test.uri,
         "code_uri": code.s3_object_url,
         "code_file": code.s3_object_key,
+        "dataset_hash": hashlib.sha256(f"{train.identity} {test.identity}".encode()).hexdigest(),
+        "code_hash": code.asset_hash,
         "hyperparameters": hyperparameters,
     }

@@ -23,10 +23,11 @@ from config.settings import Training
 from stacks.constructs.acknowledgements import acknowledge_wildcards
 from stacks.constructs.aws_call import aws_call, objects
 from stacks.constructs.failure_path import FailurePath
-from stacks.constructs.images import Images
+from stacks.constructs.images import LINEAR_LEARNER, Images
 from stacks.constructs.job_states import job_statements
 from stacks.constructs.lambda_function import RETENTION
 from stacks.constructs.promotion import Promotion
+from stacks.constructs.served_comparison import ServedComparison
 from stacks.constructs.training_jobs import TrainingJobs
 from stacks.constructs.tuning_job import tuning_statements
 from stacks.naming import Naming
@@ -68,8 +69,24 @@ class TrainingWorkflow(Construct):
             role=job_role,
             failure=self._failure,
         ).chain
-        promotion = Promotion(self, "Promotion", naming=naming, bucket=bucket, answer=answer, failure=self._failure)
-        self._promotion = promotion.start
+        promotion = Promotion(
+            self,
+            "Promotion",
+            naming=naming,
+            bucket=bucket,
+            image_uri=images.uri(LINEAR_LEARNER),
+            answer=answer,
+            failure=self._failure,
+        )
+        self._second_gate = ServedComparison(
+            self,
+            "ServedComparison",
+            naming=naming,
+            gate=training.gate,
+            bucket=bucket,
+            passed=promotion.start,
+            failure=self._failure,
+        ).start
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -121,6 +138,10 @@ class TrainingWorkflow(Construct):
             .next(
                 sfn.Choice(self, "WasItApprovedBefore")
                 .when(was_approved, known.next(read))
+                .when(
+                    sfn.Condition.string_equals("$.mode", "promote"),
+                    self._failure.refuse("NothingToPromote", "States.Format('no model {} was approved', $.run.key)"),
+                )
                 .otherwise(self._jobs.next(new).next(read))
             )
         )
@@ -188,6 +209,6 @@ class TrainingWorkflow(Construct):
         reason = f"States.Format('the gate refused the model: {gate.metric} is {{}}, {wanted} is wanted', {value})"
         return (
             sfn.Choice(self, "Gate")
-            .when(passes, self._promotion)
+            .when(passes, self._second_gate)
             .otherwise(self._failure.refuse("GateRefuses", reason))
         )

@@ -127,6 +127,16 @@ class Workstation:
         jobs = self.runtime.client("sagemaker").list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
         return [job["TrainingJobName"] for job in jobs]
 
+    def outputs(self, thing: str) -> dict[str, str]:
+        """Return the outputs of one of the environment's stacks."""
+        return Deployment(ENV, self.settings(), self.runtime).outputs(thing)
+
+    def executions(self) -> list[str]:
+        """Return the names of all runs of the training workflow."""
+        machine = self.outputs("training")["StateMachineArn"]
+        found = self.runtime.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+        return [execution["name"] for execution in found]
+
     def parameter(self, path: str) -> str:
         """Return an SSM parameter of the environment."""
         found = self.runtime.client("ssm").get_parameter(Name=f"/kdd99/{ENV}/{path}")

@@ -107,7 +107,7 @@ def test_pretrained_model_gets_the_sdks_image_its_variables_and_its_layout(
     write(tmp_path, *(f"model/{name}" for name in files))
     task = 'environment = {HF_TASK = "text-classification"}' if framework == "huggingface" else ""
     templates = deploy(toml(framework, version, environment=task))
-    assert set(templates) == {"storage", "serving"}
+    assert "training" not in templates
     (container,) = containers(templates)
     assert image(container) == retrieve(framework, version, "cpu", "eu-west-1")
     assert container.get("Environment", {}) == environment

@@ -113,31 +113,32 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         del projects["linear"]
     runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
     launch.bootstrap(runtime)
-    assembly = synthesize(folder, projects)
-    cdk_cli = [str(ROOT / "node_modules" / ".bin" / "cdk"), "deploy", "--all", "--app", str(assembly)]
-    done = subprocess.run(
-        [*cdk_cli, "--require-approval", "never", "--concurrency", "6"],
-        cwd=folder,
-        env={**launch.cdk_environment(runtime), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = deploy(runtime, synthesize(folder, folder / "cdk.out", projects))
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     yield Deployed(runtime, folder, pipeline, booster)
     launch.stop(folder / "sandbox")
 
 
-def synthesize(folder: Path, projects: dict[str, str]) -> Path:
+def synthesize(folder: Path, outdir: Path, projects: dict[str, str]) -> Path:
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = cdk.App(
-        outdir=str(folder / "cdk.out"), context={**context, "@aws-cdk/core:validateAgainstDefaultRules": False}
-    )
+    app = cdk.App(outdir=str(outdir), context={**context, "@aws-cdk/core:validateAgainstDefaultRules": False})
     for project, text in projects.items():
-        (folder / project).mkdir()
+        (folder / project).mkdir(exist_ok=True)
         (folder / project / "sandbox.toml").write_text(text)
         add_stacks(app, env="sandbox", settings=load("sandbox", folder / project), root=folder)
     return Path(app.synth().directory)
+
+
+def deploy(runtime: Runtime, assembly: Path) -> subprocess.CompletedProcess[str]:
+    cdk_cli = [str(ROOT / "node_modules" / ".bin" / "cdk"), "deploy", "--all", "--app", str(assembly)]
+    return subprocess.run(
+        [*cdk_cli, "--require-approval", "never", "--concurrency", "6"],
+        cwd=assembly.parent,
+        env={**launch.cdk_environment(runtime), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("project", sorted(SERVED))
@@ -209,3 +210,12 @@ def test_shadow_variant_gets_copies_and_never_answers(deployed: Deployed) -> Non
     assert [variant["VariantName"] for variant in described["ShadowProductionVariants"]] == ["next"]
     metrics = pool.request("GET", f"{deployed.runtime.dataplane_url}/_sandbox/metrics?since=0").json()
     assert '"next"' in json.dumps(metrics)
+
+
+def test_pretrained_model_that_does_not_load_fails_the_deploy_and_the_old_one_answers(deployed: Deployed) -> None:
+    (deployed.folder / "broken.joblib").write_bytes(b"no pickle")
+    project = {"sklearn": toml("sklearn").replace("pipeline.joblib", "broken.joblib")}
+    done = deploy(deployed.runtime, synthesize(deployed.folder, deployed.folder / "broken.out", project))
+    assert done.returncode != 0
+    assert "the model does not load" in done.stdout + done.stderr
+    assert deployed.invoke("sklearn", ROWS[:5]) == deployed.pipeline.predict(ROWS[:5]).tolist()

@@ -1,0 +1,155 @@
+"""`sagescale models`: what was approved, what is served, and going back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.table import Table
+
+from cli.deployment import Deployment, NotDeployedError
+from cli.train import RunFailedError, execute
+
+app = typer.Typer(help="The registry: every model that passed the gate, and which one is served.")
+Environment = Annotated[str, typer.Option(help="Environment: the name of a file in config/.")]
+METRICS = ("accuracy", "f1", "roc_auc", "false_alarm_rate")
+_console = Console()
+
+
+class UnknownModelError(Exception):
+    """There is no such model to promote; the message says which there are."""
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One version of the registry.
+
+    Parameters
+    ----------
+    key : str
+        Of the run that made it: a hash of dataset, code, image and hyperparameters.
+    """
+
+    version: int
+    key: str
+    url: str
+    metrics: dict[str, float]
+    created: datetime
+    is_served: bool
+
+
+@app.command("list")
+def list_(env: Environment = "dev") -> None:
+    """Show every registered model, the newest first."""
+    table = Table("Version", "Key", *(metric.replace("_", " ") for metric in METRICS), "Made", "")
+    for model in _answer(registered, env):
+        values = (f"{model.metrics[metric]:.4f}" if metric in model.metrics else "" for metric in METRICS)
+        made = f"{model.created:%Y-%m-%d %H:%M}"
+        table.add_row(str(model.version), model.key, *values, made, "served" if model.is_served else "")
+    _console.print(table)
+
+
+@app.command()
+def promote(
+    version: Annotated[int, typer.Argument(help="As `sagescale models list` shows it.")], env: Environment = "dev"
+) -> None:
+    """Serve a registered model: through the gate, then as an update of the serving stack."""
+    _answer(lambda deployment: promote_key(deployment, _key_of(deployment, version)), env)
+    _console.print(f"[green]✓[/] version {version} is served")
+
+
+@app.command()
+def rollback(env: Environment = "dev") -> None:
+    """Serve the model that was served before the present one."""
+    key = _answer(roll_back, env)
+    _console.print(f"[green]✓[/] model {key} is served again")
+
+
+def registered(deployment: Deployment) -> list[RegisteredModel]:
+    """Return the versions of the registry, the newest first; none before the first training."""
+    client = deployment.client("sagemaker")
+    served = _served(deployment)
+    group = f"{deployment.settings.project.name}-{deployment.env}"
+    try:
+        pages = client.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+        arns = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"ValidationException", "ResourceNotFound"}:
+            return []
+        raise
+    models = [_described(client.describe_model_package(ModelPackageName=arn), served) for arn in arns]
+    return sorted(models, key=lambda model: -model.version)
+
+
+def promote_key(deployment: Deployment, key: str) -> None:
+    """Serve the approved model of run `key`; raises RunFailedError with the workflow's reason."""
+    with _console.status(f"promoting {key}") as status:
+        execute(deployment, "promote", {"key": key}, status.update)
+
+
+def roll_back(deployment: Deployment) -> str:
+    """Serve the model that was served before, and return its key.
+
+    Raises
+    ------
+    UnknownModelError
+        No other model was ever served.
+    """
+    parameter = _parameter(deployment, "model/served")
+    pages = deployment.client("ssm").get_paginator("get_parameter_history").paginate(Name=parameter)
+    history = [item["Value"] for page in pages for item in page["Parameters"]]
+    earlier = [url for url in history if url != history[-1]]
+    if not earlier:
+        raise UnknownModelError("no other model was served before: there is nothing to go back to")
+    key = _key(earlier[-1])
+    promote_key(deployment, key)
+    return key
+
+
+def _key_of(deployment: Deployment, version: int) -> str:
+    models = registered(deployment)
+    for model in models:
+        if model.version == version:
+            return model.key
+    known = ", ".join(str(model.version) for model in models) or "none"
+    raise UnknownModelError(f"there is no version {version}; registered: {known}")
+
+
+def _served(deployment: Deployment) -> str:
+    names = [_parameter(deployment, "model/served")]
+    found = deployment.client("ssm").get_parameters(Names=names)["Parameters"]
+    return str(found[0]["Value"]) if found else ""
+
+
+def _parameter(deployment: Deployment, path: str) -> str:
+    return f"/{deployment.settings.project.name}/{deployment.env}/{path}"
+
+
+def _key(url: str) -> str:
+    """Return the run's key of `s3://bucket/models/<key>/model.tar.gz`."""
+    return url.split("/")[-2]
+
+
+def _described(package: dict[str, Any], served: str) -> RegisteredModel:
+    properties = package["CustomerMetadataProperties"]
+    url = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    return RegisteredModel(
+        version=package["ModelPackageVersion"],
+        key=properties["key"],
+        url=url,
+        metrics={name: float(properties[name]) for name in METRICS if name in properties},
+        created=package["CreationTime"],
+        is_served=url == served,
+    )
+
+
+def _answer(act: Any, env: str) -> Any:
+    try:
+        return act(Deployment.find(env))
+    except (NotDeployedError, RunFailedError, UnknownModelError) as error:
+        typer.echo(f"sagescale models: {error}", err=True)
+        raise typer.Exit(1) from error

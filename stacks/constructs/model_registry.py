@@ -1,0 +1,99 @@
+"""The model registry: every new model that passes the gate becomes a version of the environment's package group.
+
+The workflow makes the group, not the template: a group with versions cannot be deleted, so `cdk destroy` would fail,
+and what was once served is worth knowing afterwards.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.constructs.aws_call import aws_call
+from stacks.constructs.failure_path import FailurePath
+from stacks.naming import Naming
+
+CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
+METRICS = ("accuracy", "f1", "roc_auc", "false_alarm_rate")
+
+
+class ModelRegistry(Construct):
+    """States that register the run's model; `chain` leads through them.
+
+    `wildcards` says which resources the states name by pattern, and why.
+
+    Parameters
+    ----------
+    image_uri : str
+        Container that serves the model.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        naming: Naming,
+        bucket: s3.IBucket,
+        image_uri: str,
+        failure: FailurePath,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        stack = Stack.of(self)
+        group = stack.format_arn(
+            service="sagemaker", resource="model-package-group", resource_name=naming.model_package_group
+        )
+        versions = stack.format_arn(
+            service="sagemaker", resource="model-package", resource_name=f"{naming.model_package_group}/*"
+        )
+        self.wildcards = {versions: "a version's number is made when it is registered"}
+        make = aws_call(
+            self,
+            "MakeGroup",
+            service="sagemaker",
+            action="createModelPackageGroup",
+            parameters={"ModelPackageGroupName": naming.model_package_group},
+            iam_resources=[group],
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        register = aws_call(
+            self,
+            "Register",
+            failure=failure,
+            service="sagemaker",
+            action="createModelPackage",
+            parameters=self._package(naming, bucket, image_uri),
+            iam_resources=[group, versions],
+            additional_iam_statements=[iam.PolicyStatement(actions=["sagemaker:AddTags"], resources=[versions])],
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        make.add_retry(max_attempts=2, errors=["States.Timeout"])
+        make.add_catch(register, errors=["States.ALL"], result_path=sfn.JsonPath.DISCARD)  # it is there already
+        make.next(register)
+        self.start, self.end = make, register
+
+    def _package(self, naming: Naming, bucket: s3.IBucket, image_uri: str) -> dict[str, object]:
+        evaluation = f"States.Format('s3://{bucket.bucket_name}/models/{{}}/evaluation.json', $.run.key)"
+        return {
+            "ModelPackageGroupName": naming.model_package_group,
+            "ModelApprovalStatus": "Approved",
+            "SkipModelValidation": "All",
+            "InferenceSpecification": {
+                "Containers": [{"Image": image_uri, "ModelDataUrl.$": "$.job.model_data_url"}],
+                "SupportedContentTypes": CONTENT_TYPES,
+                "SupportedResponseMIMETypes": ["application/json", "application/jsonlines"],
+            },
+            "ModelMetrics": {
+                "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri.$": evaluation}}
+            },
+            "CustomerMetadataProperties": {
+                "key.$": "$.run.key",
+                "dataset_hash.$": "$.run.dataset_hash",
+                "code_hash.$": "$.run.code_hash",
+                "run.$": "$$.Execution.Name",
+                **{f"{metric}.$": f"States.Format('{{}}', $.evaluation.metrics.{metric})" for metric in METRICS},
+            },
+        }

@@ -1,0 +1,166 @@
+"""Tuning, retraining, the gates, the registry and going back, in one sandbox: each test goes on from the one before."""
+
+import gzip
+import json
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from cli import models, train
+from cli.deployment import Deployment
+from sandbox import launch
+from tests.integration.workstation import Workstation, write_dataset
+
+GATE = {"metric": "accuracy", "at_least": 0.0}  # so low that only the comparison with the served model is left
+TUNED: dict[str, Any] = {
+    "gate": GATE,
+    "max_runtime_seconds": 120,
+    "hyperparameters": {"epochs": 2},
+    "tuning": {
+        "max_jobs": 8,
+        "max_parallel_jobs": 4,
+        "continuous": {"learning_rate": {"min": 0.0001, "max": 0.1, "scale": "logarithmic"}},
+        "integer": {"mini_batch_size": {"min": 100, "max": 1000}},
+        "categorical": {"optimizer": ["adam", "sgd"]},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
+    folder = tmp_path_factory.mktemp("lifecycle")
+    runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
+    launch.bootstrap(runtime)
+    yield Workstation(folder, runtime)
+    launch.stop(folder / "sandbox")
+
+
+@pytest.fixture
+def deployment(workstation: Workstation) -> Deployment:
+    return Deployment("sandbox", workstation.settings(), workstation.runtime)
+
+
+def content(workstation: Workstation, uri: str) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    body: bytes = workstation.runtime.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def most_at_once(spans: list[tuple[datetime, datetime]]) -> int:
+    return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
+
+
+def test_tuning_runs_eight_jobs_four_at_a_time_and_the_best_jobs_model_is_served(workstation: Workstation) -> None:
+    workstation.deploy(training=TUNED)
+    sagemaker = workstation.runtime.client("sagemaker")
+    (found,) = sagemaker.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]
+    name = found["HyperParameterTuningJobName"]
+    tuning = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    trials = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)[
+        "TrainingJobSummaries"
+    ]
+    spans = [(trial["TrainingStartTime"], trial["TrainingEndTime"]) for trial in trials]
+    assert (len(trials), 2 <= most_at_once(spans) <= 4) == (8, True)
+    objectives = [trial["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for trial in trials]
+    best = tuning["BestTrainingJob"]
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == max(objectives)
+    job = sagemaker.describe_training_job(TrainingJobName=best["TrainingJobName"])
+    served = workstation.parameter("model/served")
+    assert content(workstation, served) == content(workstation, job["ModelArtifacts"]["S3ModelArtifacts"])
+    assert workstation.labels() == ["attack", "normal"]
+
+
+def test_promoted_models_are_registered_with_metrics_and_hashes(
+    workstation: Workstation, deployment: Deployment
+) -> None:
+    (first,) = models.registered(deployment)
+    assert (first.version, first.is_served, first.url) == (1, True, workstation.parameter("model/served"))
+    assert 0.5 < first.metrics["accuracy"] <= 1.0
+    (arn,) = [
+        item["ModelPackageArn"]
+        for item in workstation.runtime.client("sagemaker").list_model_packages(ModelPackageGroupName="kdd99-sandbox")[
+            "ModelPackageSummaryList"
+        ]
+    ]
+    package = workstation.runtime.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    properties = package["CustomerMetadataProperties"]
+    assert len(properties["dataset_hash"]) == len(properties["code_hash"]) == 64
+
+
+def test_rollback_restores_the_previous_model_and_again_the_later_one(
+    workstation: Workstation, deployment: Deployment
+) -> None:
+    first = workstation.parameter("model/served")
+    workstation.deploy(training={"gate": GATE, "hyperparameters": {"epochs": 3}})
+    second = workstation.parameter("model/served")
+    assert [model.is_served for model in models.registered(deployment)] == [True, False]
+    models.roll_back(deployment)
+    assert workstation.parameter("model/served") == workstation.parameter("model/approved") == first
+    assert workstation.labels() == ["attack", "normal"]
+    models.roll_back(deployment)
+    assert workstation.parameter("model/served") == second
+
+
+def test_gate_refuses_a_worse_retraining_and_the_old_model_keeps_answering(
+    workstation: Workstation, deployment: Deployment
+) -> None:
+    served = workstation.parameter("model/served")
+    with gzip.open(workstation.train, "rt") as lines:
+        mislabelled = [
+            line.replace("smurf.", "x").replace("normal.", "smurf.").replace("x", "normal.") for line in lines
+        ]
+    s3 = workstation.runtime.client("s3")
+    s3.create_bucket(Bucket="mislabelled")
+    s3.put_object(Bucket="mislabelled", Key="train.gz", Body=gzip.compress("".join(mislabelled).encode()))
+    run = deployed_run(workstation) | {"train_uri": "s3://mislabelled/train.gz", "key": "0123456789abcdef"}
+    with pytest.raises(train.RunFailedError, match="the served model stays: accuracy is 0"):
+        train.execute(deployment, "retrain", run)
+    assert workstation.parameter("model/served") == workstation.parameter("model/approved") == served
+    assert workstation.labels() == ["attack", "normal"]
+
+
+def deployed_run(workstation: Workstation) -> dict[str, Any]:
+    run: dict[str, Any] = json.loads(workstation.parameter("training/run"))
+    return run
+
+
+def test_promoting_a_model_nobody_approved_fails_with_the_reason(deployment: Deployment) -> None:
+    with pytest.raises(train.RunFailedError, match="no model fedcba9876543210 was approved"):
+        train.execute(deployment, "promote", {"key": "fedcba9876543210"})
+
+
+def test_new_files_under_the_prefix_retrain_once_and_the_topic_tells(workstation: Workstation) -> None:
+    s3, sqs = workstation.runtime.client("s3"), workstation.runtime.client("sqs")
+    s3.create_bucket(Bucket="records")
+    s3.put_bucket_notification_configuration(
+        Bucket="records", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    s3.upload_file(str(workstation.train), "records", "train/first.gz")
+    workstation.deploy(
+        dataset={"train": "s3://records/train/", "test": str(workstation.test)},
+        training={
+            "gate": GATE,
+            "hyperparameters": {"epochs": 2},
+            "retraining": {"on_new_data": True, "debounce_seconds": 3},
+        },
+    )
+    served = workstation.parameter("model/served")
+    topic = workstation.outputs("training")["RunsTopicArn"]
+    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    workstation.runtime.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    before = len(workstation.executions())
+    for name in ("second.gz", "third.gz"):
+        s3.upload_file(str(write_dataset(workstation.folder / name, 500)), "records", f"train/{name}")
+    deadline = time.monotonic() + 240
+    while workstation.parameter("model/served") == served and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert workstation.parameter("model/served") != served
+    assert len(workstation.executions()) == before + 1
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+    assert "SUCCEEDED" in message["Body"]
+    assert workstation.labels() == ["attack", "normal"]
