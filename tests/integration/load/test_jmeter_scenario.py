@@ -7,8 +7,10 @@ path; for this test only.
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -25,6 +27,7 @@ JARS = Path("/usr/share/java")
 JMETER = Path("/usr/share/jmeter/bin/ApacheJMeter.jar")
 KEYS = Credentials("AKIDEXAMPLE", "a-secret-for-tests", "a-token", "eu-west-1")
 RECORDS = [b"1.0,2.0,3.0", b"4.5,0,1"]
+Options = dict[str, Any]
 
 pytestmark = [
     pytest.mark.verify,
@@ -36,7 +39,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def jmeter(tmp_path_factory):
+def jmeter(tmp_path_factory: pytest.TempPathFactory) -> Options:
     """Options of Taurus's JMeter module for Debian's JMeter."""
     folder = tmp_path_factory.mktemp("jmeter")
     source = Path(__file__).parent / "NoTypePermission.java"
@@ -58,21 +61,23 @@ class Api(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, status=200):
-        self.asked = []
+    def __init__(self, status: int = 200) -> None:
+        self.asked: list[tuple[dict[str, str], bytes]] = []
         self.status = status
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property
-    def url(self):
+    def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/v1/invocations"
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self):
+    server: Api
+
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append((dict(self.headers), body))
         self.send_response(self.server.status)
@@ -80,24 +85,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}")
 
-    def log_message(self, *_):
+    def log_message(self, *_: Any) -> None:
         pass
 
 
 @pytest.fixture
-def api():
+def api() -> Iterator[Api]:
     server = Api()
     yield server
     server.shutdown()
     server.server_close()
 
 
-def a_test(api, folder, credentials=None, **headers):
+def a_test(api: Api, folder: Path, credentials: Credentials | None = None, **headers: str) -> LoadTest:
     load = Load.ramp_and_hold(5, 2, 6)
     return LoadTest(url=api.url, headers=headers, records=RECORDS, load=load, credentials=credentials, folder=folder)
 
 
-def is_signed_by(keys, api, headers, body):
+def is_signed_by(keys: Credentials, api: Api, headers: dict[str, str], body: bytes) -> bool:
     """Whether botocore comes to the same signature."""
     request = AWSRequest("POST", api.url, data=body, headers={"Content-Type": "text/csv"})
     request.context["timestamp"] = headers["X-Amz-Date"]
@@ -109,9 +114,9 @@ def is_signed_by(keys, api, headers, body):
     return f"Signature={signature}" in headers["Authorization"]
 
 
-def test_scenario_runs_to_its_end_with_real_records_and_a_key(api, jmeter, tmp_path):
+def test_scenario_runs_to_its_end_with_real_records_and_a_key(api: Api, jmeter: Options, tmp_path: Path) -> None:
     results = run_jmeter(
-        a_test(api, tmp_path, **{"x-api-key": "the-key"}), ramp_seconds=2, hold_seconds=6, jmeter=jmeter
+        a_test(api, tmp_path, None, **{"x-api-key": "the-key"}), ramp_seconds=2, hold_seconds=6, jmeter=jmeter
     )
     samples = read_jtl(results)
     assert Criteria().failures(samples) == []
@@ -124,7 +129,7 @@ def test_scenario_runs_to_its_end_with_real_records_and_a_key(api, jmeter, tmp_p
 
 
 @pytest.mark.skipif(not (JARS / "groovy-all.jar").exists(), reason="needs Groovy: apt-get install groovy")
-def test_jmeter_signs_as_botocore_does_and_leaves_no_secret_behind(api, jmeter, tmp_path):
+def test_jmeter_signs_as_botocore_does_and_leaves_no_secret_behind(api: Api, jmeter: Options, tmp_path: Path) -> None:
     run_jmeter(a_test(api, tmp_path, KEYS), ramp_seconds=2, hold_seconds=6, jmeter=jmeter)
     assert api.asked
     assert all(is_signed_by(KEYS, api, headers, body) for headers, body in api.asked[:50])
@@ -132,14 +137,14 @@ def test_jmeter_signs_as_botocore_does_and_leaves_no_secret_behind(api, jmeter, 
     assert left == []
 
 
-def test_locust_signs_as_botocore_does(api, tmp_path):
+def test_locust_signs_as_botocore_does(api: Api, tmp_path: Path) -> None:
     samples = read_jtl(run_locust(a_test(api, tmp_path, KEYS)))
     assert Criteria().failures(samples) == []
     assert all(is_signed_by(KEYS, api, headers, body) for headers, body in api.asked[:50])
 
 
 @pytest.mark.parametrize("generator", ["jmeter", "locust"])
-def test_broken_model_fails_the_test(api, jmeter, tmp_path, generator):
+def test_broken_model_fails_the_test(api: Api, jmeter: Options, tmp_path: Path, generator: str) -> None:
     api.status = 424  # what a model's error becomes
     test = a_test(api, tmp_path)
     if generator == "jmeter":
@@ -150,7 +155,7 @@ def test_broken_model_fails_the_test(api, jmeter, tmp_path, generator):
     assert "error share is 1, at most 0.01 is wanted" in failures
 
 
-def test_generator_that_sends_nothing_fails_the_test(api, tmp_path):
+def test_generator_that_sends_nothing_fails_the_test(api: Api, tmp_path: Path) -> None:
     with pytest.raises(load_generators.GeneratorError, match="wrote no samples"):
         run_jmeter(
             a_test(api, tmp_path),

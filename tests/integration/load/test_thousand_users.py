@@ -10,7 +10,9 @@ import pytest
 
 from loadtest.closed_loop_client import drive
 from sandbox import live
+from sandbox.runtime import Runtime
 from sandbox.scaler.conditions import Conditions
+from tests.integration.scaling.conftest import Scalable
 
 USERS, RAMP_SECONDS, SECONDS = 1000, 30.0, 600.0
 ARTICLE_PLATEAU_RPS = 1200
@@ -20,7 +22,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 pytestmark = pytest.mark.verify
 
 
-def pids_of(runtime):
+def pids_of(runtime: Runtime) -> list[int]:
     """Return the data plane's process and the model servers'."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -35,12 +37,12 @@ def pids_of(runtime):
     return found
 
 
-def resident_mib(pids):
+def resident_mib(pids: list[int]) -> float:
     page = os.sysconf("SC_PAGE_SIZE")
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in pids) / 2**20
 
 
-def cpu_seconds(pids):
+def cpu_seconds(pids: list[int]) -> float:
     total = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -48,13 +50,14 @@ def cpu_seconds(pids):
     return total / TICKS
 
 
-def test_thousand_users_for_ten_minutes_lose_no_request(scalable, capsys):
+def test_thousand_users_for_ten_minutes_lose_no_request(scalable: Scalable, capsys: pytest.CaptureFixture[str]) -> None:
     live.set_conditions(scalable.runtime, Conditions())
-    url, pids, memory = scalable.api_url(), pids_of(scalable.runtime), []
+    url, pids = scalable.api_url(), pids_of(scalable.runtime)
+    memory: list[float] = []
     assert len(pids) >= 2
     before, begin = cpu_seconds(pids), time.monotonic()
 
-    def watch(second):
+    def watch(second: float) -> None:
         if second > 60 and round(second) % 10 == 0:
             memory.append(resident_mib(pids))
 
@@ -81,7 +84,9 @@ def test_thousand_users_for_ten_minutes_lose_no_request(scalable, capsys):
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk: apt-get install wrk")
-def test_thousand_connections_of_wrk_stay_above_the_articles_plateau(scalable, tmp_path, capsys):
+def test_thousand_connections_of_wrk_stay_above_the_articles_plateau(
+    scalable: Scalable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = tmp_path / "post.lua"
     script.write_text(f'wrk.method = "POST"\nwrk.body = "{BODY.decode()}"\nwrk.headers["Content-Type"] = "text/csv"\n')
     command = ["wrk", "-t1", f"-c{USERS}", "-d30s", "--latency", "-s", str(script), scalable.api_url()]

@@ -3,12 +3,15 @@
 import io
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sandbox import launch
+from sandbox.runtime import Runtime
 from serving.artifact import LinearModel, write_artifact
 
 ENDPOINT, VARIANT = "kdd99-scaling", "main"
@@ -23,13 +26,13 @@ IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 class Scalable:
     """The endpoint and what a test does with it."""
 
-    def __init__(self, runtime):
+    def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.url = f"{runtime.dataplane_url}/endpoints/{ENDPOINT}/invocations"
         self.scaling = runtime.client("application-autoscaling")
         self.sagemaker = runtime.client("sagemaker")
 
-    def track(self, target, **options):
+    def track(self, target: float, **options: Any) -> None:
         """Register the variant with one target-tracking policy."""
         self.scaling.register_scalable_target(**RESOURCE, MinCapacity=1, MaxCapacity=4)
         configuration = {
@@ -37,14 +40,14 @@ class Scalable:
             "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
             **options,
         }
-        return self.scaling.put_scaling_policy(
+        self.scaling.put_scaling_policy(
             **RESOURCE,
             PolicyName="tracking",
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration=configuration,
         )
 
-    def api_url(self):
+    def api_url(self) -> str:
         """Deploy a REST API in front of the endpoint, as the serving stack does; return its method's URL."""
         gateway = self.runtime.client("apigateway")
         api = gateway.create_rest_api(name="load")["id"]
@@ -65,7 +68,7 @@ class Scalable:
         gateway.create_deployment(restApiId=api, stageName="v1")
         return f"{self.runtime.dataplane_url}/restapis/{api}/v1/_user_request_/invocations"
 
-    def serve(self, name, weights):
+    def serve(self, name: str, weights: list[list[float]]) -> str:
         """Make a model with these weights and a configuration that serves it; return the configuration's name."""
         model = LinearModel("binary_classifier", np.array(weights, np.float32), np.zeros(1, np.float32), "logistic")
         archive = self.runtime.directory / f"{name}.tar.gz"
@@ -85,18 +88,18 @@ class Scalable:
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
         return name
 
-    def scale_to(self, count):
+    def scale_to(self, count: int) -> None:
         self.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=ENDPOINT,
             DesiredWeightsAndCapacities=[{"VariantName": VARIANT, "DesiredInstanceCount": count}],
         )
         self.in_service()
 
-    def in_service(self):
+    def in_service(self) -> None:
         waiter = self.sagemaker.get_waiter("endpoint_in_service")
         waiter.wait(EndpointName=ENDPOINT, WaiterConfig={"Delay": 1})
 
-    def server_pids(self):
+    def server_pids(self) -> list[int]:
         """Return the processes of the model servers."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
@@ -109,20 +112,19 @@ class Scalable:
                 found.append(int(folder.name))
         return found
 
-    def instances(self):
+    def instances(self) -> int:
         (variant,) = self.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["ProductionVariants"]
-        return variant["CurrentInstanceCount"]
+        return int(variant["CurrentInstanceCount"])
 
-    def wait_for(self, claim, seconds=30.0):
+    def wait_for(self, claim: Callable[[], bool], seconds: float = 30.0) -> None:
         deadline = time.monotonic() + seconds
-        while not (found := claim()):
+        while not claim():
             assert time.monotonic() < deadline, "waited in vain"
             time.sleep(0.05)
-        return found
 
 
 @pytest.fixture(scope="session")
-def scalable(tmp_path_factory):
+def scalable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scalable]:
     runtime = launch.start(tmp_path_factory.mktemp("sandbox"), owner_pid=os.getpid())
     try:
         yield _deploy(runtime)
@@ -130,7 +132,7 @@ def scalable(tmp_path_factory):
         launch.stop(runtime.directory)
 
 
-def _deploy(runtime):
+def _deploy(runtime: Runtime) -> Scalable:
     made = Scalable(runtime)
     made.sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=made.serve("first", [[1.0]] * 3))
     made.in_service()

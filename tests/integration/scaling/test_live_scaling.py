@@ -1,19 +1,21 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from loadtest.closed_loop_client import drive
+from loadtest.closed_loop_client import Burst, drive
 from sandbox import live
 from sandbox.scaler.conditions import Conditions
 from sandbox.scaler.recording import Recording
-from tests.integration.scaling.conftest import ENDPOINT, RESOURCE, VARIANT
+from tests.integration.scaling.conftest import ENDPOINT, RESOURCE, VARIANT, Scalable
 
 BODY = b"1.0,2.0,3.0"
 SCALE, CAPACITY_RPS = 60.0, 100.0  # a minute takes a second
+Run = tuple[Burst, Recording, float, float]
 
 
 @pytest.fixture(scope="module")
-def run(scalable):
+def run(scalable: Scalable) -> Run:
     """Sixteen compressed minutes: 60 users who think 0.2 s ask for 300 a second, an instance serves 100."""
     live.set_conditions(
         scalable.runtime,
@@ -28,7 +30,7 @@ def run(scalable):
     return burst, Recording.load(recording), begin, live.describe(scalable.runtime)["now"]
 
 
-def test_instances_come_throughput_rises_and_latency_falls(scalable, run):
+def test_instances_come_throughput_rises_and_latency_falls(scalable: Scalable, run: Run) -> None:
     burst, recording, _, _ = run
     assert burst.failed == 0
     assert scalable.instances() == 4
@@ -40,20 +42,20 @@ def test_instances_come_throughput_rises_and_latency_falls(scalable, run):
     assert {"Scaled", "TargetServicePutResourceAsUnscalable"} <= {seen.outcome for seen in recording.ticks}
 
 
-def test_live_decisions_are_the_simulators_on_the_recorded_metrics(run):
+def test_live_decisions_are_the_simulators_on_the_recorded_metrics(run: Run) -> None:
     _, recording, _, _ = run
     assert len(recording.ticks) > 12
     assert recording.disagreements() == []
 
 
-def test_recorded_rates_are_those_of_real_time(run):
+def test_recorded_rates_are_those_of_real_time(run: Run) -> None:
     burst, recording, _, _ = run
     per_minute = [seen["Invocations"] for seen in recording.observed[2:16]]
     # a request counts 60 times in a minute of one second, so that a minute's sum is the rate a real minute has
     assert sum(per_minute) == pytest.approx(60 * burst.codes.size * len(per_minute) / burst.seconds, rel=0.25)
 
 
-def test_describe_scaling_activities_tells_cause_and_reasons(scalable, run):
+def test_describe_scaling_activities_tells_cause_and_reasons(scalable: Scalable, run: Run) -> None:
     answer = scalable.scaling.describe_scaling_activities(
         ServiceNamespace="sagemaker", ResourceId=RESOURCE["ResourceId"]
     )
@@ -70,13 +72,13 @@ def test_describe_scaling_activities_tells_cause_and_reasons(scalable, run):
     assert "TargetServicePutResourceAsUnscalable" in codes
 
 
-def test_cloudwatch_answers_with_sagemakers_names_dimensions_and_units(scalable, run):
+def test_cloudwatch_answers_with_sagemakers_names_dimensions_and_units(scalable: Scalable, run: Run) -> None:
     _, _, begin, end = run
     cloudwatch = scalable.runtime.client("cloudwatch")
     dimensions = [{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": VARIANT}]
     window = {"StartTime": datetime.fromtimestamp(begin, UTC), "EndTime": datetime.fromtimestamp(end, UTC)}
 
-    def statistics(namespace, metric, statistic):
+    def statistics(namespace: str, metric: str, statistic: str) -> list[dict[str, Any]]:
         answer = cloudwatch.get_metric_statistics(
             Namespace=namespace,
             MetricName=metric,
@@ -103,7 +105,7 @@ def test_cloudwatch_answers_with_sagemakers_names_dimensions_and_units(scalable,
     assert max(percentiles["Values"]) > max(point["Average"] for point in latency)
 
 
-def test_target_trackings_alarms_show_their_state(scalable, run):
+def test_target_trackings_alarms_show_their_state(scalable: Scalable, run: Run) -> None:
     alarms = scalable.runtime.client("cloudwatch").describe_alarms(AlarmNamePrefix="TargetTracking-")["MetricAlarms"]
     high, low = sorted(alarms, key=lambda alarm: alarm["AlarmName"])
     assert (high["Threshold"], high["EvaluationPeriods"]) == (3000.0, 3)
@@ -112,11 +114,11 @@ def test_target_trackings_alarms_show_their_state(scalable, run):
     assert low["StateValue"] in {"OK", "INSUFFICIENT_DATA"}
 
 
-def test_conditions_that_make_no_sense_are_refused(scalable):
+def test_conditions_that_make_no_sense_are_refused(scalable: Scalable) -> None:
     with pytest.raises(live.ScalingError, match="time_scale"):
         live.set_conditions(scalable.runtime, Conditions.model_construct(time_scale=0.5))
 
 
-def test_variant_that_is_not_registered_is_not_followed(scalable):
+def test_variant_that_is_not_registered_is_not_followed(scalable: Scalable) -> None:
     with pytest.raises(live.ScalingError, match="no such scalable target"):
         live.recording_of(scalable.runtime, "endpoint/none/variant/main", seconds=0.1)

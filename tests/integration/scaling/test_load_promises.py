@@ -4,24 +4,25 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from loadtest.closed_loop_client import BROKEN, drive
+from loadtest.closed_loop_client import BROKEN, Burst, drive
 from loadtest.fit import fit
 from loadtest.measurements import measure
 from loadtest.results import Samples
 from sandbox import launch, live
 from sandbox.scaler.conditions import Conditions
-from tests.integration.scaling.conftest import ENDPOINT
+from tests.integration.scaling.conftest import ENDPOINT, Scalable
 
 BODY = b"1.0,2.0,3.0"
 
 
 @pytest.fixture(autouse=True)
-def unlimited(scalable):
+def unlimited(scalable: Scalable) -> None:
     """No limit, no policy that would interfere."""
     live.set_conditions(scalable.runtime, Conditions())
     targets = scalable.scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
@@ -30,23 +31,23 @@ def unlimited(scalable):
         scalable.scaling.deregister_scalable_target(**{name: target[name] for name in names})
 
 
-def during(act, seconds=6.0, **load):
+def during(act: Callable[[], None], *, url: str, think_seconds: float, seconds: float = 6.0) -> Burst:
     """Run `act` two seconds after a load began; return what the load saw."""
     timer = threading.Timer(2.0, act)
     timer.start()
     try:
-        return drive(load.pop("url"), [BODY], content_type="text/csv", connections=50, seconds=seconds, **load)
+        return drive(url, [BODY], content_type="text/csv", connections=50, seconds=seconds, think_seconds=think_seconds)
     finally:
         timer.join()
 
 
-def two_servers(scalable):
+def two_servers(scalable: Scalable) -> list[int]:
     """Return the model servers' processes once there are two."""
     scalable.wait_for(lambda: len(scalable.server_pids()) == 2)
     return scalable.server_pids()
 
 
-def test_killed_instance_loses_no_request_and_is_replaced(scalable):
+def test_killed_instance_loses_no_request_and_is_replaced(scalable: Scalable) -> None:
     scalable.scale_to(2)
     victim = min(two_servers(scalable))
     burst = during(lambda: os.kill(victim, signal.SIGKILL), url=scalable.api_url(), think_seconds=0.01)
@@ -55,10 +56,10 @@ def test_killed_instance_loses_no_request_and_is_replaced(scalable):
     assert victim not in two_servers(scalable)
 
 
-def test_deploy_of_a_new_model_under_load_loses_no_request(scalable):
+def test_deploy_of_a_new_model_under_load_loses_no_request(scalable: Scalable) -> None:
     config = scalable.serve("second", [[-1.0]] * 3)
 
-    def update():
+    def update() -> None:
         scalable.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=config)
         scalable.in_service()
 
@@ -68,7 +69,7 @@ def test_deploy_of_a_new_model_under_load_loses_no_request(scalable):
     assert scalable.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == config
 
 
-def test_killed_data_plane_is_reported_not_hidden(tmp_path):
+def test_killed_data_plane_is_reported_not_hidden(tmp_path: Path) -> None:
     runtime = launch.start(tmp_path / "sandbox", owner_pid=os.getpid())
     try:
         assert launch.status(runtime)["dataplane_exit_code"] is None
@@ -94,14 +95,14 @@ def test_killed_data_plane_is_reported_not_hidden(tmp_path):
         launch.stop(runtime.directory)
 
 
-def _command(folder):
+def _command(folder: Path) -> str:
     try:
         return (folder / "cmdline").read_text()
     except OSError:
         return ""
 
 
-def test_fit_recovers_the_capacity_of_a_sandbox_run_within_ten_percent(scalable):
+def test_fit_recovers_the_capacity_of_a_sandbox_run_within_ten_percent(scalable: Scalable) -> None:
     scalable.scale_to(1)
     live.set_conditions(scalable.runtime, Conditions(instance_max_rps=100.0))
     users, ramp, think = 60, 12.0, 0.3
