@@ -15,7 +15,7 @@ STACKS := --all -c env=$(ENV) $(if $(PIPELINE),-c pipeline=$(PIPELINE))
 AIMED := $(if $(filter sandbox,$(ENV)),eval "$$(sagescale sandbox env)" && )
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock images data demo test verify lint format synth diff bootstrap deploy destroy sandbox clean
+.PHONY: help install lock images data demo test verify bench lint format synth diff bootstrap deploy destroy sandbox clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ verify: install ## what takes longer than `make test` may
 
 test-aws: install ## the end-to-end test in a real account (costs money): make test-aws ENV=dev
 	@SAGESCALE_ENV=$(ENV) $(BIN)/pytest -m aws tests/e2e
+
+bench: data ## measure beside peers (needs wrk and nginx; 40 minutes)
+	@sagescale bench
 
 lint: install ## ruff, mypy strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy .

@@ -1,4 +1,7 @@
-"""Run benchmarks: ``python -m benchmarks NAME... [--runs N] [--format table|json]``; exit code 1 if a bar fails."""
+"""Run benchmarks: ``python -m benchmarks NAME... [--runs N] [--format table|json]``; exit code 1 if a bar fails.
+
+``python -m benchmarks --write-docs`` measures nothing: it puts the results of build/bench into docs/performance.md.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from importlib import import_module
 from rich.console import Console
 
 from benchmarks.child import MeasurementError
+from benchmarks.report import draw, write_docs
 from benchmarks.result import Result
 
-NAMES = ("preprocess", "training")
+NAMES = ("serving", "dataplane", "preprocess", "training", "synth", "deploy", "predict", "simulator", "planner")
 
 
 def main() -> int:
@@ -20,21 +24,29 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--runs", type=int, default=5, help="at least 5 for figures worth quoting")
     parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md from the last results")
     options = parser.parse_args()
-    holds = True
-    for name in options.names or NAMES:
-        try:
-            result: Result = import_module(f"benchmarks.{name}").measure(options.runs)
-        except MeasurementError as error:
-            sys.stderr.write(f"{name}: cannot measure: {error}\n")
-            return 1
-        result.write()
-        if options.format == "json":
-            sys.stdout.write(result.to_json())
-        else:
-            result.show(Console())
-        holds &= result.holds
-    return 0 if holds else 1
+    if options.write_docs:
+        write_docs(NAMES)
+        return 0
+    ends = [_run(name, options.runs, as_json=options.format == "json") for name in options.names or NAMES]
+    draw(NAMES)
+    return 0 if all(ends) else 1
+
+
+def _run(name: str, runs: int, *, as_json: bool) -> bool:
+    """Measure, write and show one benchmark; return whether its bars hold. The others are measured all the same."""
+    try:
+        result: Result = import_module(f"benchmarks.{name}").measure(runs)
+    except MeasurementError as error:
+        sys.stderr.write(f"{name}: cannot measure: {error}\n")
+        return False
+    result.write()
+    if as_json:
+        sys.stdout.write(result.to_json())
+    else:
+        result.show(Console())
+    return result.holds
 
 
 if __name__ == "__main__":

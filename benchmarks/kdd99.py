@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from benchmarks.child import MeasurementError
+from training.schema import FEATURES
 
 DATA = Path("data")
 TRAIN = DATA / "kddcup.data_10_percent.gz"
@@ -35,3 +39,15 @@ def repeat(path: Path, times: int, target: Path) -> Path:
             with path.open("rb") as part:
                 shutil.copyfileobj(part, file)
     return target
+
+
+def records(count: int) -> list[dict[str, Any]]:
+    """Return the first records of the test file."""
+    with gzip.open(TEST, "rt", encoding="ascii") as lines:
+        return [
+            {
+                feature.name: value if feature.vocabulary else float(value)
+                for feature, value in zip(FEATURES, line.split(",")[:-1], strict=True)
+            }
+            for line in islice(lines, count)
+        ]

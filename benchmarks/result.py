@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -73,8 +75,7 @@ class Result:
 
     def to_json(self) -> str:
         """Return the result with the machine it was measured on."""
-        machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.platform()}
-        return json.dumps({**asdict(self), "machine": machine}, indent=2) + "\n"
+        return json.dumps({**asdict(self), "machine": _machine()}, indent=2) + "\n"
 
     def write(self, directory: Path = DIRECTORY) -> Path:
         """Write ``<directory>/<name>.json`` and return its path."""
@@ -95,3 +96,17 @@ class Result:
         for bar in self.bars:
             bars.add_row(bar.name, f"{bar.measured:.4g}", "[green]holds" if bar.holds else "[red]FAILS")
         console.print(rows, bars)
+
+
+def _machine() -> dict[str, Any]:
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "processor": models[0] if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
