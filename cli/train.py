@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 import uuid
@@ -43,7 +44,12 @@ def run(deployment: Deployment, show: Callable[[str], None] = lambda _: None) ->
     """
     parameter = f"/{deployment.settings.project.name}/{deployment.env}/training/run"
     deployed_run = deployment.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
-    execute(deployment, "retrain", json.loads(deployed_run), show)
+    dataset = deployment.settings.dataset
+    uri = dataset.train if dataset and dataset.train.startswith("s3://") else None
+    retraining = importlib.import_module("lambda.retraining.handler")  # `lambda` cannot be written in an import
+    execute(
+        deployment, "retrain", retraining.on_present_data(json.loads(deployed_run), deployment.client("s3"), uri), show
+    )
 
 
 def execute(

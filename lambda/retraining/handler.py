@@ -39,7 +39,7 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
         return
     name = os.environ["RUN_PARAMETER"]
     run = json.loads(boto3.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
-    workflow_input = {"mode": "retrain", "run": on_present_data(run, boto3.client("s3"))}
+    workflow_input = {"mode": "retrain", "run": on_present_data(run, boto3.client("s3"), os.environ.get("TRAIN_URI"))}
     states.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(workflow_input))
 
 
@@ -60,12 +60,11 @@ def postpone(scheduler: Any, function_arn: str) -> None:
     logger.info("the next retraining is due at %s", due)
 
 
-def on_present_data(run: Mapping[str, Any], s3: Any) -> dict[str, Any]:
-    """Return `run` with a key of its own for what lies below its training prefix now.
+def on_present_data(run: Mapping[str, Any], s3: Any, uri: str | None) -> dict[str, Any]:
+    """Return `run` with a key of its own for what lies below its training prefix `uri` now.
 
     A local file cannot change after the deploy, so without a prefix the run stays as it was deployed.
     """
-    uri = os.environ.get("TRAIN_URI")
     if not uri:
         return dict(run)
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")

@@ -2,8 +2,10 @@
 
     Prepare -> Approved before? --yes------------------------------.
                    | no                                            v
-               Preprocess -> Train -> Evaluate -> ReadEvaluation -> Gate -> Promote -> Answer
+      Preprocess -> Train or Tune -> Evaluate -> ReadEvaluation -> Gate -> Promote -> Answer
 
+A retraining passes a second gate, the comparison with what is served (`ServedComparison`). An execution's `mode` is
+`deploy`, `retrain` or `promote`; the last takes a model that was approved before and trains nothing.
 A run's files live below `runs/<key>/<execution>/`. Promotion copies the model to `models/<key>/`, its evaluation last:
 an evaluation there means the model is complete. Then the parameter `model/approved` names it.
 """
