@@ -11,7 +11,7 @@ import typer
 from autoscaling import article as article_tests
 from cli import planner_table, scaling_figures, scaling_options
 from cli.deployment import Deployment, NotDeployedError
-from cli.live_article import run_article
+from cli.live_article import INSTANCE_RPS, TIME_SCALE, run_article
 from cli.records import NoRecordsError
 from cli.scaling_options import Format
 from cli.simulation_report import aligned, table_as_csv
@@ -22,15 +22,22 @@ Traces = Annotated[list[Path], typer.Argument(help="CSV files (minute,requests),
 
 
 @app.command()
-def article(
+def article(  # noqa: PLR0917 - one parameter an option
     live: Annotated[bool, typer.Option(help="Run the tests in the sandbox, compressed, not in the simulator.")] = False,
     report: Annotated[Path, typer.Option(help="Folder of the live report.")] = Path("build/article"),
     picture: Annotated[Path | None, typer.Option(help="Write a picture (PNG or SVG).")] = None,
     output_format: scaling_options.FormatOption = Format.TEXT,
+    time_scale: Annotated[float, typer.Option(min=1, max=60, help="Live: sandbox seconds a second.")] = TIME_SCALE,
+    instance_rps: Annotated[
+        float, typer.Option(min=10, help="Live: what an instance serves; users and thresholds follow.")
+    ] = INSTANCE_RPS,
 ) -> None:
     """Run the article's three tests and print published against simulated, at every delay setting."""
     if live:
-        typer.echo(json.dumps({"runs": _live(report)}, indent=2))
+        runs = _live(report, time_scale, instance_rps)
+        typer.echo(json.dumps({"runs": runs}, indent=2))
+        if any(run["failed"] or run["disagreements"] for run in runs):
+            raise typer.Exit(1)
         return
     found = article_tests.compare()
     if picture is not None:
@@ -46,9 +53,15 @@ def article(
         typer.echo(_article_text(found))
 
 
-def _live(report: Path) -> list[dict[str, Any]]:
+def _live(report: Path, time_scale: float, instance_rps: float) -> list[dict[str, Any]]:
     try:
-        return run_article(Deployment.find("sandbox"), report, on_progress=lambda text: typer.echo(text, err=True))
+        return run_article(
+            Deployment.find("sandbox"),
+            report,
+            time_scale=time_scale,
+            instance_rps=instance_rps,
+            on_progress=lambda text: typer.echo(text, err=True),
+        )
     except (NotDeployedError, NoRecordsError, ScalingError) as error:
         typer.echo(f"sagescale experiment: {error}", err=True)
         raise typer.Exit(1) from error
