@@ -62,9 +62,9 @@ def speed_up(baseline: Elasticity, scaled: Elasticity) -> float:
     Returns
     -------
     float
-        Geometric mean of the four ratios, above 1 where the autoscaler is better; nan where a ratio has no value.
+        Geometric mean of the four ratios, above 1 where the autoscaler is better; nan where a measure is 0.
     """
-    ratios = [
-        (baseline[index] / scaled[index]) if scaled[index] > 0 else math.nan for index in range(len(baseline) - 1)
-    ]
-    return math.prod(ratios) ** 0.25
+    measures = list(zip(baseline[:-1], scaled[:-1], strict=True))  # without jitter
+    if any(before == 0 or after == 0 for before, after in measures):
+        return math.nan
+    return math.prod(before / after for before, after in measures) ** 0.25

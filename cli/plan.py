@@ -73,7 +73,7 @@ def plan(  # noqa: PLR0917 -- a command's options
         raise typer.Exit(2) from error
     _write(made, output, workload)
     if picture is not None:
-        scaling_figures.write(scaling_figures.of_plan(made, title=workload), picture)
+        scaling_figures.write(scaling_figures.of_plan(made, title=Path(workload).name), picture)
     typer.echo(plan_report.render(made, second, request, output, output_format))
 
 

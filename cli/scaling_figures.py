@@ -35,30 +35,29 @@ def of_simulation(result: Simulation, title: str) -> Figure:
     figure.suptitle(title)
     axes: Sequence[Axes] = figure.subplots(4, 1, sharex=True)
     columns = result.timeline()
-    minutes = columns["minute"]
-    axes[0].plot(minutes, [value / 60 for value in columns["requests"]], color=GREEN, label="hits")
+    _steps(axes[0], [value / 60 for value in columns["requests"]], color=GREEN, label="hits")
     axes[0].set_ylabel("requests / s")
     if "users" in columns:
         users = axes[0].twinx()
-        users.plot(minutes, columns["users"], color=GREY, linestyle=":", label="users")
+        _steps(users, columns["users"], color=GREY, linestyle=":", label="users")
+        axes[0].plot([], [], color=GREY, linestyle=":", label="users")  # for the legend: the twin has none
         users.set_ylabel("users")
         users.set_ylim(bottom=0)
-    axes[1].plot(minutes, columns["p95_ms"], color=ORANGE, label="p95")
-    axes[1].plot(minutes, columns["p50_ms"], color=BLUE, label="median")
+    _steps(axes[1], columns["p95_ms"], color=ORANGE, label="p95")
+    _steps(axes[1], columns["p50_ms"], color=BLUE, label="median")
     axes[1].axhline(result.slo.p95_ms, color=RED, linewidth=0.8, linestyle="--", label="SLO")
     axes[1].set_ylabel("response time, ms")
-    axes[2].plot(minutes, columns["cpu_percent"], color=RED, label="CPU")
+    _steps(axes[2], columns["cpu_percent"], color=RED, label="CPU")
     axes[2].set_ylabel("CPU, %")
-    axes[3].step(minutes, columns["desired"], where="post", color=GREY, linestyle=":", label="desired")
-    axes[3].step(minutes, columns["in_service"], where="post", color=BLUE, label="in service")
-    axes[3].step(minutes, columns["demand"], where="post", color=GREEN, linewidth=0.8, label="needed")
+    _steps(axes[3], columns["desired"], color=GREY, linestyle=":", label="desired")
+    _steps(axes[3], columns["in_service"], color=BLUE, label="in service")
+    _steps(axes[3], columns["demand"], color=GREEN, linewidth=0.8, label="needed")
     axes[3].set_ylabel("instances")
-    axes[3].yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[3].set_xlabel("minute")
     for each in axes:
-        for minute in [minute for minute, bad in zip(minutes, columns["violating"], strict=True) if bad]:
+        for minute in [minute for minute, bad in enumerate(columns["violating"]) if bad]:
             each.axvspan(minute, minute + 1, color=RED, alpha=0.12, linewidth=0)
         _finish(each)
+    _count_minutes(axes[3])
     return figure
 
 
@@ -99,6 +98,7 @@ def of_plan(plan: Plan, title: str) -> Figure:
     axes.set_xlabel("cost, USD")
     axes.set_ylabel("minutes that violate the SLO (mean over the delays)")
     _finish(axes)
+    axes.margins(x=0.03)
     return figure
 
 
@@ -120,18 +120,31 @@ def of_tests(results: Sequence[tuple[str, Simulation]], title: str) -> Figure:
     figure = Figure(figsize=(4 * len(results), 8), layout="constrained")
     figure.suptitle(title)
     axes: Any = figure.subplots(4, len(results), sharex=True, sharey="row", squeeze=False)
-    rows = ("requests", "p95_ms", "cpu_percent", "in_service")
-    labels = ("requests / s", "p95, ms", "CPU, %", "instances")
+    rows = {"requests": ("requests / s", GREEN), "p95_ms": ("p95, ms", ORANGE)}
+    rows |= {"cpu_percent": ("CPU, %", RED), "in_service": ("instances", BLUE)}
     for column, (name, result) in enumerate(results):
         values = result.timeline()
         axes[0][column].set_title(name)
-        for row, (key, colour) in enumerate(zip(rows, (GREEN, ORANGE, RED, BLUE), strict=True)):
+        for row, (key, (label, colour)) in enumerate(rows.items()):
             series = [value / 60 for value in values[key]] if key == "requests" else values[key]
-            axes[row][column].step(values["minute"], series, where="post", color=colour)
-            axes[row][0].set_ylabel(labels[row])
-            _finish(axes[row][column])
-        axes[-1][column].set_xlabel("minute")
+            _steps(axes[row][column], series, color=colour)
+            axes[row][0].set_ylabel(label)
+    for each in axes.flat:  # once all is drawn: the rows share their limits
+        _finish(each)
+    for each in axes[-1]:
+        _count_minutes(each)
     return figure
+
+
+def _steps(axes: Axes, values: Sequence[float], **looks: Any) -> None:
+    """Draw one value a minute, up to the last minute's end."""
+    axes.step(range(len(values) + 1), [*values, values[-1]], where="post", **looks)
+
+
+def _count_minutes(axes: Axes) -> None:
+    axes.set_xlabel("minute")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def write(figure: Figure, path: Path) -> None:

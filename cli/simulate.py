@@ -69,7 +69,7 @@ def simulate(  # noqa: PLR0917 -- a command's options
         typer.echo(f"sagescale simulate: {error}", err=True)
         raise typer.Exit(2) from error
     if picture is not None:
-        scaling_figures.write(scaling_figures.of_simulation(result, title=workload), picture)
+        scaling_figures.write(scaling_figures.of_simulation(result, title=Path(workload).name), picture)
     typer.echo(simulation_report.render(result, fleet, price, output_format))
 
 

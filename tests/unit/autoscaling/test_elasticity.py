@@ -24,4 +24,6 @@ def test_speed_up_is_the_geometric_mean_of_the_four_ratios() -> None:
     none = Elasticity(3.29, 3.06, 57.95, 57.05, 0)
     lstm = Elasticity(0.48, 4.28, 15.85, 89.10, 0)
     assert speed_up(none, lstm) == pytest.approx(1.84, abs=0.01)
-    assert math.isnan(speed_up(none, Elasticity(0, 1, 1, 1, 0)))
+    for one_is_zero in (Elasticity(0, 1, 1, 1, 0), Elasticity(1, 1, 1, 0, 0)):
+        assert math.isnan(speed_up(none, one_is_zero))
+        assert math.isnan(speed_up(one_is_zero, none))
