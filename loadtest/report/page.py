@@ -98,7 +98,7 @@ def _activities(run: Run) -> str:
     if not run.activities:
         return "<h3>Scaling activities</h3><p>None.</p>"
     rows = [[f"{each['minute']:.0f}", each["change"], each["status"], each["cause"]] for each in run.activities]
-    return _table("Scaling activities", ["minute", "instances", "status", "cause"], rows, text=True)
+    return _table("Scaling activities", ["minute", "what", "status", "cause"], rows, text=True)
 
 
 def _statuses(run: Run) -> str:
