@@ -50,6 +50,7 @@ def postpone(scheduler: Any, function_arn: str) -> None:
         "Name": os.environ["SCHEDULE_NAME"],
         "ScheduleExpression": f"at({due:%Y-%m-%dT%H:%M:%S})",
         "FlexibleTimeWindow": {"Mode": "OFF"},
+        "State": "ENABLED",
         "ActionAfterCompletion": "DELETE",
         "Target": {"Arn": function_arn, "RoleArn": os.environ["SCHEDULE_ROLE_ARN"], "Input": "{}"},
     }
