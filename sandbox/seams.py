@@ -14,11 +14,11 @@ from sandbox.runtime import Runtime
 
 def install(runtime: Runtime) -> None:  # noqa: ARG001 - the signature every room has
     """Fill the gaps."""
-    FakeBucket.get_permission = _get_permission
-    FakeBucket._log_permissions_enabled_policy = staticmethod(_may_deliver_logs)
-    CloudTrailResponse.lookup_events = _lookup_events
-    # S3 takes logging to a bucket whose policy does not allow it yet; CloudFormation makes the policy afterwards.
-    FakeBucket._log_permissions_enabled_policy = lambda *_, **__: True
+    bucket: Any = FakeBucket
+    bucket.get_permission = _get_permission
+    bucket._log_permissions_enabled_policy = staticmethod(_may_deliver_logs)
+    trail: Any = CloudTrailResponse
+    trail.lookup_events = _lookup_events
 
 
 def _get_permission(bucket: Any, action: str, resource: str) -> Any:
