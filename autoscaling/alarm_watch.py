@@ -9,6 +9,8 @@ from bisect import bisect_left
 
 from autoscaling.alarms import COMPARISONS, Alarm, AlarmState, Reading, aggregate
 
+NEVER = 1 << 60
+
 
 class AlarmWatch:
     """One alarm in a replay."""
@@ -23,8 +25,11 @@ class AlarmWatch:
         self.lag = lag
         self.delay_ticks = math.ceil(min(action_delay, alarm.period_seconds) / tick_seconds)
         self._compare = COMPARISONS[alarm.comparison]
-        self.since = -1
-        """Tick at which the alarm entered ALARM; -1 while it is not."""
+        self._needs_all = alarm.datapoints_to_alarm == alarm.evaluation_periods
+        self.since = NEVER
+        """Tick at which the alarm entered ALARM; NEVER while it is not."""
+        self.fires_from = NEVER
+        """Tick from which on its action is due, while it stays in ALARM."""
         self._first_tick = alarm.evaluation_periods * self.period + lag
         self.next_tick = self._first_tick
         """The alarm cannot change its state before this tick."""
@@ -47,34 +52,35 @@ class AlarmWatch:
     def observe(self, tick: int) -> bool:
         """Evaluate the alarm if that can matter; whether its action is due."""
         if tick >= self.next_tick:
-            self._evaluate(tick)
-        return self.since >= 0 and tick - self.since >= self.delay_ticks
+            self.evaluate(tick)
+        return tick >= self.fires_from
 
-    def _evaluate(self, tick: int) -> None:
+    def evaluate(self, tick: int) -> None:
+        """Evaluate the alarm at a tick that is not before its next one."""
         alarm, published = self.alarm, (tick - self.lag) // self.period
+        if self.since != NEVER and self._needs_all and self._compare(self._datapoint(published - 1), alarm.threshold):
+            self.next_tick = tick + 1
+            return
         missing = alarm.datapoints_to_alarm - self._breaching(published)
         if missing > 0:
-            self.since = -1
+            self.since = self.fires_from = NEVER
             if missing == alarm.datapoints_to_alarm and self.period == 1 and published >= self._known_from:
                 later = bisect_left(self._upcoming, published)
                 published = self._upcoming[later] if later < len(self._upcoming) else len(self.history)
             self.next_tick = (published + missing) * self.period + self.lag
             return
-        if self.since < 0:
-            self.since = tick
+        if self.since == NEVER:
+            self.since, self.fires_from = tick, tick + self.delay_ticks
         self.next_tick = tick + 1
 
     def _breaching(self, published: int) -> int:
         """Count the window's breaching datapoints; where none may be missed, only the unbroken run at its end."""
-        compare, threshold, length = self._compare, self.alarm.threshold, self.alarm.evaluation_periods
-        everything = self.alarm.datapoints_to_alarm == length
-        if everything and self.since >= 0:
-            return length if compare(self._datapoint(published - 1), threshold) else 0
+        compare, threshold, needs_all = self._compare, self.alarm.threshold, self._needs_all
         count = 0
-        for index in range(published - 1, published - 1 - length, -1):
+        for index in range(published - 1, published - 1 - self.alarm.evaluation_periods, -1):
             if compare(self.history[index] if self.period == 1 else self._datapoint(index), threshold):
                 count += 1
-            elif everything:
+            elif needs_all:
                 break
         return count
 

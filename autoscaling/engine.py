@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from autoscaling.alarms import Alarm, Reading
-from autoscaling.policies import ScheduledAction, StepScalingPolicy, TargetTrackingPolicy, policy_name
+from autoscaling.policies import ScheduledAction, StepScalingPolicy, policy_name
 
 _ROUNDING = 1e-9  # ceil(3.0000000000004) is 3: the quotient of two measured numbers is not exact
 
@@ -153,18 +153,14 @@ def decide(
     """
     for action in due:
         state = with_bounds(state, action)
-    within = min(max(state.capacity, state.min_capacity), state.max_capacity)
+    inside = state.min_capacity <= state.capacity <= state.max_capacity
     if state.activity is not None:
         first = _first_firing(alarms, readings)
-        blocked = first is not None or within != state.capacity
-        return Decision(
-            Outcome.UPDATING if blocked else Outcome.NO_ALARM,
-            state,
-            state.capacity,
-            first or (state.bounds_set_by if blocked else None),
-        )
-    if within != state.capacity:
-        return _scale(state, within, now, None)
+        if first is None and inside:
+            return Decision(Outcome.NO_ALARM, state, state.capacity)
+        return Decision(Outcome.UPDATING, state, state.capacity, first or state.bounds_set_by)
+    if not inside:
+        return _scale(state, min(max(state.capacity, state.min_capacity), state.max_capacity), now, None)
     return _follow_alarms(alarms, state, readings, now)
 
 
@@ -222,36 +218,41 @@ def _first_firing(alarms: Sequence[Alarm], readings: Sequence[Reading]) -> Alarm
 
 def _follow_alarms(alarms: Sequence[Alarm], state: ScalerState, readings: Sequence[Reading], now: float) -> Decision:
     """Scale out if any policy wants it, in only if every target-tracking policy does; the largest capacity wins."""
-    out: list[tuple[int, Alarm]] = []
-    step_in: list[tuple[int, Alarm]] = []
-    tracking_in: list[tuple[int, Alarm]] = []
-    idle: Alarm | None = None
-    not_low = 0
+    out = step_in = tracking_in = idle = None
+    all_low = True
     for alarm, reading in zip(alarms, readings, strict=True):
+        role = alarm.role
         if not reading.firing:
-            not_low += alarm.role == "scale_in"
+            all_low &= role != "scale_in"
             continue
         wanted = _wanted(alarm, state.capacity, reading.value)
-        if alarm.role == "scale_in":
-            tracking_in.append((wanted, alarm))
-        elif alarm.role == "scale_out" or wanted > state.capacity:
-            out.append((_wanted_in_cooldown(alarm, state, reading, now, wanted), alarm))
+        if role == "scale_in":
+            tracking_in = _larger(tracking_in, wanted, alarm)
+        elif role == "scale_out" or wanted > state.capacity:
+            out = _larger(out, _wanted_in_cooldown(alarm, state, reading, now, wanted), alarm)
         elif wanted < state.capacity:
-            step_in.append((wanted, alarm))
+            step_in = _larger(step_in, wanted, alarm)
         else:
             idle = alarm
-    if out:
-        return _scale_out(state, out, now)
-    inward = step_in + (tracking_in if not not_low else [])
-    if inward:
-        return _scale_in(state, inward, now)
+    if out is not None:
+        return _scale_out(state, *out, now)
+    inward = step_in
+    if tracking_in is not None and all_low:
+        inward = _larger(step_in, *tracking_in)
+    if inward is not None:
+        return _scale_in(state, *inward, now)
     return Decision(Outcome.ALREADY_AT_DESIRED if idle else Outcome.NO_ALARM, state, state.capacity, idle)
 
 
+def _larger(best: tuple[int, Alarm] | None, wanted: int, alarm: Alarm) -> tuple[int, Alarm]:
+    return (wanted, alarm) if best is None or wanted > best[0] else best
+
+
 def _wanted(alarm: Alarm, capacity: int, value: float) -> int:
-    if isinstance(alarm.policy, TargetTrackingPolicy):
-        return math.ceil(capacity * value / alarm.policy.target - _ROUNDING)
-    return step_capacity(alarm.policy, capacity, value)
+    policy = alarm.policy
+    if policy.kind == "target_tracking":
+        return math.ceil(capacity * value / policy.target - _ROUNDING)
+    return step_capacity(policy, capacity, value)
 
 
 def _wanted_in_cooldown(alarm: Alarm, state: ScalerState, reading: Reading, now: float, wanted: int) -> int:
@@ -265,8 +266,7 @@ def _wanted_in_cooldown(alarm: Alarm, state: ScalerState, reading: Reading, now:
     return from_base if from_base > state.capacity else 0
 
 
-def _scale_out(state: ScalerState, proposals: Sequence[tuple[int, Alarm]], now: float) -> Decision:
-    wanted, alarm = max(proposals, key=lambda proposal: proposal[0])
+def _scale_out(state: ScalerState, wanted: int, alarm: Alarm, now: float) -> Decision:
     if state.capacity >= state.max_capacity:
         return Decision(Outcome.ALREADY_AT_MAX, state, state.capacity, alarm)
     if wanted > state.capacity:
@@ -275,8 +275,7 @@ def _scale_out(state: ScalerState, proposals: Sequence[tuple[int, Alarm]], now: 
     return Decision(outcome, state, state.capacity, alarm)
 
 
-def _scale_in(state: ScalerState, proposals: Sequence[tuple[int, Alarm]], now: float) -> Decision:
-    wanted, alarm = max(proposals, key=lambda proposal: proposal[0])
+def _scale_in(state: ScalerState, wanted: int, alarm: Alarm, now: float) -> Decision:
     if state.capacity <= state.min_capacity:
         return Decision(Outcome.ALREADY_AT_MIN, state, state.capacity, alarm)
     if wanted >= state.capacity:

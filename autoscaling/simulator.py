@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,7 @@ MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 """When a workload begins unless stated: a Monday, midnight UTC, so that weekly schedules mean something."""
 
 _QUIET = Reading(AlarmState.OK)
+_NONE = -1  # no set of alarms
 
 
 class _Provisioning:
@@ -141,21 +143,13 @@ class _Run:
         self.history: dict[Metric, list[float]] = {alarm.metric: [] for alarm in alarms}
         self.tables: dict[int, _Table] = {}
         lag = math.ceil(delays.publication_lag_seconds / tick_seconds)
-        self.watches = [
-            AlarmWatch(
-                alarm,
-                self.history[alarm.metric],
-                tick_seconds=tick_seconds,
-                lag=lag,
-                action_delay=delays.action_delay_seconds,
-            )
-            for alarm in alarms
-        ]
+        watch_of = partial(AlarmWatch, tick_seconds=tick_seconds, lag=lag, action_delay=delays.action_delay_seconds)
+        self.watches = [(1 << index, watch_of(alarm, self.history[alarm.metric])) for index, alarm in enumerate(alarms)]
         self.in_service = np.empty(self.ticks)
         self.desired = np.full(self.ticks, float(first))
         self.ends = self.ticks
         self.arrives = True
-        self.repeatable: list[bool] | None = None
+        self.repeatable = _NONE
         """Alarms that were firing at the last decision, if it repeats while they are."""
         self._change_fleet(0, first)
         self.decisions: list[tuple[int, Decision]] = []
@@ -167,29 +161,33 @@ class _Run:
         while tick < self.ticks:
             if tick >= self.ends:
                 self._finish(tick)
-            firing = [watch.observe(tick) for watch in self.watches]
+            firing, until = 0, self.ends  # one bit an alarm
+            for bit, watch in self.watches:
+                if tick >= watch.next_tick:
+                    watch.evaluate(tick)
+                if tick >= watch.fires_from:
+                    firing |= bit
+                elif watch.next_tick < until:
+                    until = watch.next_tick
             due = self.due.get(tick, ())
             state = self.state
-            if True in firing or due or not state.min_capacity <= state.capacity <= state.max_capacity:
+            if firing or due or not state.min_capacity <= state.capacity <= state.max_capacity:
                 self._decide(tick, firing, due)
                 until = tick + 1
-            else:
-                until = min([self.ends, *(watch.next_tick for watch in self.watches)])
-                if self.due:
-                    until = min([until, *(moment for moment in self.due if moment > tick)])
+            elif self.due:
+                until = min([until, *(moment for moment in self.due if moment > tick)])
             tick = until
 
-    def _decide(self, tick: int, firing: list[bool], due: Sequence[ScheduledAction]) -> None:
-        repeats = self.repeatable is not None and tick == self.decisions[-1][0] + 1
-        if repeats and not due and firing == self.repeatable:
+    def _decide(self, tick: int, firing: int, due: Sequence[ScheduledAction]) -> None:
+        if firing == self.repeatable and not due and tick == self.decisions[-1][0] + 1:
             self.decisions.append((tick, self.decisions[-1][1]))
             return
         now = tick * self.tick_seconds
-        readings = [watch.reading(tick) if on else _QUIET for watch, on in zip(self.watches, firing, strict=True)]
+        readings = [watch.reading(tick) if firing & bit else _QUIET for bit, watch in self.watches]
         decision = decide(self.alarms, self.state, readings, now, due)
         self.state = decision.state
-        alone = firing.count(True) == 1 or decision.outcome is Outcome.UPDATING
-        self.repeatable = firing if alone and decision.ignores_metrics else None
+        alone = firing.bit_count() == 1 or decision.outcome is Outcome.UPDATING
+        self.repeatable = firing if alone and decision.ignores_metrics else _NONE
         if decision.outcome is not Outcome.NO_ALARM:
             self.decisions.append((tick, decision))
         if decision.outcome is Outcome.SCALED:
@@ -205,7 +203,7 @@ class _Run:
         now = tick * self.tick_seconds
         self.state = finish_activity(self.state, now, succeeded=self.arrives)
         self.activities[-1] = self.activities[-1].ended(now, succeeded=self.arrives)
-        self.ends, self.repeatable = self.ticks, None
+        self.ends, self.repeatable = self.ticks, _NONE
         self._change_fleet(tick, self.state.capacity)
         self.desired[tick:] = self.state.capacity
 
@@ -217,7 +215,7 @@ class _Run:
         self.in_service[tick:] = count
         for metric, history in self.history.items():
             history[tick:] = table.values[metric][tick:]
-        for watch, breaches in zip(self.watches, table.breaches, strict=True):
+        for (_, watch), breaches in zip(self.watches, table.breaches, strict=True):
             watch.look_ahead(tick, breaches)
 
     def _table(self, count: int) -> "_Table":

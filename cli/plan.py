@@ -24,14 +24,14 @@ def plan(  # noqa: PLR0917 -- a command's options
     ] = None,
     slo_p95_ms: scaling_options.SloOption = 1000.0,
     max_error_share: Annotated[
-        float, typer.Option(help="Share of the requests that may be rejected, time out or be late.")
+        float, typer.Option(help="Share of the requests that may be rejected, time out or be late.", min=0, max=1)
     ] = 0.01,
     max_rps: scaling_options.MaxRpsOption = 1200.0,
     env: scaling_options.EnvOption = "dev",
     variant: Annotated[str | None, typer.Option(help="Which variant; by default the first.")] = None,
     peak_instances: scaling_options.PeakOption = None,
     max_instances: Annotated[
-        int | None, typer.Option(help="Largest capacity; by default --peak-instances, else the variant's.")
+        int | None, typer.Option(help="Largest capacity; by default --peak-instances, else the variant's.", min=1)
     ] = None,
     unloaded_ms: scaling_options.UnloadedOption = None,
     workers: scaling_options.WorkersOption = 4,

@@ -62,27 +62,27 @@ class Judgement(NamedTuple):
         return (self.chosen.slo_violation_minutes - self.aws_rule.slo_violation_minutes) / self.minutes
 
 
-def read_days(traces: Sequence[Path]) -> dict[str, OpenLoop]:
-    """Read the traces that are a day long, scaled so that their busiest minute loads ten instances to 97 %.
+def read_traces(traces: Sequence[Path], shortest: int) -> dict[str, OpenLoop]:
+    """Read the traces of some length, scaled so that their busiest minute loads ten instances to 97 %.
 
     Raises
     ------
     ValueError
-        What is wrong with a file, or that none is a day long.
+        What is wrong with a file, or that none is long enough.
     """
-    days = {}
+    found = {}
     for path in traces:
         workload = read_workload(str(path), None, InstanceCapacity())
-        if isinstance(workload, OpenLoop) and workload.minutes >= _DAY_MINUTES:
-            days[path.stem] = workload.scaled_to(PEAK_UTILISATION * PEAK_INSTANCES * MAX_RPS * 60)
-    if not days:
-        raise ValueError(f"no trace of {_DAY_MINUTES} minutes or more among {', '.join(map(str, traces))}")
-    return days
+        if isinstance(workload, OpenLoop) and workload.minutes >= shortest:
+            found[path.stem] = workload.scaled_to(PEAK_UTILISATION * PEAK_INSTANCES * MAX_RPS * 60)
+    if not found:
+        raise ValueError(f"no trace of {shortest} minutes or more among {', '.join(map(str, traces))}")
+    return found
 
 
 def make(traces: Sequence[Path], instance_type: str, usd_per_hour: float) -> list[Judgement]:
     """Plan on every day and judge on it and on the others of its kind (names that differ in their last number)."""
-    days = read_days(traces)
+    days = read_traces(traces, _DAY_MINUTES)
     rows = []
     for name, workload in days.items():
         request = _request(workload, instance_type, usd_per_hour)
@@ -158,9 +158,9 @@ def as_markdown(rows: Sequence[Judgement]) -> str:
 
 
 def elasticities(traces: Sequence[Path], instance_type: str, usd_per_hour: float) -> list[dict[str, Any]]:
-    """Measure no scaling, AWS's rule and the planner's choice on every day, means over the delay settings."""
+    """Measure no scaling, AWS's rule and the planner's choice on every trace, means over the delay settings."""
     rows = []
-    for name, workload in read_days(traces).items():
+    for name, workload in read_traces(traces, shortest=1).items():
         request = _request(workload, instance_type, usd_per_hour)
         made = plan(request)
         policies = {

@@ -41,9 +41,9 @@ UnloadedOption = Annotated[
     float | None, typer.Option(help="Response time without load; by default the service time alone.")
 ]
 WorkersOption = Annotated[int, typer.Option(help="Requests that an instance serves at the same time.")]
-SloOption = Annotated[float, typer.Option(help="A request that takes longer is late.")]
+SloOption = Annotated[float, typer.Option(help="A request that takes longer is late.", min=0.001)]
 PeakOption = Annotated[
-    int | None, typer.Option(help="Scale the workload: its busiest minute loads this many instances to 97 %.")
+    int | None, typer.Option(help="Scale the workload: its busiest minute loads this many instances to 97 %.", min=1)
 ]
 PricesOption = Annotated[Path | None, typer.Option(help="Table of prices (CSV) in place of the shipped one.")]
 UsdOption = Annotated[float | None, typer.Option(help="Price of an instance hour, in place of the table's.")]

@@ -35,7 +35,7 @@ def simulate(  # noqa: PLR0917 -- a command's options
     slo_p95_ms: scaling_options.SloOption = 1000.0,
     peak_instances: scaling_options.PeakOption = None,
     initial_instances: Annotated[
-        int | None, typer.Option(help="In service at the beginning; by default what the first minute needs.")
+        int | None, typer.Option(help="In service at the beginning; by default what the first minute needs.", min=1)
     ] = None,
     lag_minutes: Annotated[float, typer.Option(help="How late metrics are published.")] = 1.0,
     provisioning_minutes: Annotated[str, typer.Option(help="Minutes, a range such as 5-7, or never.")] = "6",
