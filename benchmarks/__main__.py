@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from importlib import import_module
 
@@ -29,6 +30,7 @@ def main() -> int:
     if options.write_docs:
         write_docs(NAMES)
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers under load end with us
     ends = [_run(name, options.runs, as_json=options.format == "json") for name in options.names or NAMES]
     draw(NAMES)
     return 0 if all(ends) else 1
