@@ -10,6 +10,7 @@ import time
 import uuid
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -29,7 +30,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def runtime(tmp_path_factory):
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Any:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     runtime = Runtime(directory=tmp_path_factory.mktemp("sandbox"), port=free_port(), dataplane_port=free_port())
     rooms = (sagemaker, functions, workflows, events)
@@ -44,7 +45,7 @@ def runtime(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def dataplane(runtime, tmp_path_factory):
+def dataplane(runtime: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The data plane, as the sandbox's server starts it."""
     arguments = ["--port", str(runtime.dataplane_port), "--front", runtime.endpoint_url]
     process = spawn(
@@ -67,18 +68,18 @@ def listening(port: int) -> bool:
 
 
 @pytest.fixture
-def name():
+def name() -> Any:
     return f"t-{uuid.uuid4().hex[:10]}"
 
 
 @pytest.fixture
-def bucket(runtime, name):
+def bucket(runtime: Any, name: Any) -> Any:
     runtime.client("s3").create_bucket(Bucket=name)
     return name
 
 
 @pytest.fixture
-def put(runtime, bucket):
+def put(runtime: Any, bucket: Any) -> Any:
     def put_object(key: str, body: bytes | str) -> str:
         runtime.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
         return f"s3://{bucket}/{key}"
@@ -87,15 +88,15 @@ def put(runtime, bucket):
 
 
 @pytest.fixture
-def get(runtime, bucket):
+def get(runtime: Any, bucket: Any) -> Any:
     return lambda key: runtime.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
 @pytest.fixture
-def wait_for():
+def wait_for() -> Any:
     """Poll a description until a field has one of the wanted values."""
 
-    def wait(describe, field, *, until, timeout_seconds=30.0):
+    def wait(describe: Any, field: Any, *, until: Any, timeout_seconds: Any = 30.0) -> Any:
         deadline = time.monotonic() + timeout_seconds
         while (answer := describe())[field] not in until:
             assert time.monotonic() < deadline, answer
@@ -106,10 +107,10 @@ def wait_for():
 
 
 @pytest.fixture
-def eventually():
+def eventually() -> Any:
     """Poll until the call returns something true."""
 
-    def wait(claim, timeout_seconds=15.0):
+    def wait(claim: Any, timeout_seconds: Any = 15.0) -> Any:
         deadline = time.monotonic() + timeout_seconds
         while not (found := claim()):
             assert time.monotonic() < deadline
@@ -120,12 +121,12 @@ def eventually():
 
 
 @pytest.fixture(scope="session")
-def role(runtime):
+def role(runtime: Any) -> Any:
     return runtime.client("iam").create_role(RoleName="service", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
 
 
 @pytest.fixture(scope="session")
-def zipped():
+def zipped() -> Any:
     """Pack the source of a handler as Lambda wants it."""
 
     def pack(code: str) -> bytes:
@@ -138,10 +139,10 @@ def zipped():
 
 
 @pytest.fixture
-def function(runtime, name, role, zipped):
+def function(runtime: Any, name: Any, role: Any, zipped: Any) -> Any:
     """Create the Lambda function ``name`` from source text."""
 
-    def create(code: str, **overrides):
+    def create(code: str, **overrides: Any) -> Any:
         request = {
             "FunctionName": name,
             "Runtime": "python3.12",
@@ -157,7 +158,7 @@ def function(runtime, name, role, zipped):
 
 
 @pytest.fixture
-def image(monkeypatch):
+def image(monkeypatch: pytest.MonkeyPatch) -> Any:
     """An image whose trainer is ``fake_trainer.py``."""
     monkeypatch.setitem(
         REGISTRY,

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ KDD99 = Path(os.environ.get("SAGESCALE_SHARED", ROOT.parent / "shared")) / "kdd9
 RECORDIO = "application/x-recordio-protobuf"
 
 
-def _run(base, *arguments):
+def _run(base: Any, *arguments: Any) -> Any:
     command = [sys.executable, "-m", *map(str, arguments)]
     finished = subprocess.run(
         command,
@@ -33,7 +34,7 @@ def _run(base, *arguments):
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
+def base(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A directory laid out as /opt/ml, with channels, model and evaluation."""
     if not (KDD99 / "corrected.gz").exists():
         pytest.skip(f"the KDD99 files are missing: {KDD99}")
@@ -54,7 +55,7 @@ def base(tmp_path_factory):
     return base
 
 
-def test_kdd99_model_reaches_the_quality_of_linear_models(base):
+def test_kdd99_model_reaches_the_quality_of_linear_models(base: Any) -> None:
     evaluation = json.loads((base / "evaluation.json").read_text())
     assert evaluation["rows"] == 311_029
     assert evaluation["accuracy"] >= 0.92
@@ -62,7 +63,7 @@ def test_kdd99_model_reaches_the_quality_of_linear_models(base):
     assert evaluation["false_alarm_rate"] <= 0.02
 
 
-def test_kdd99_channels_hold_every_row(base):
+def test_kdd99_channels_hold_every_row(base: Any) -> None:
     summary = json.loads((base / "input" / "data" / "summary" / "summary.json").read_text())
     counts = summary["channels"]
     assert counts["train"]["rows"] + counts["validation"]["rows"] == 494_021
@@ -70,7 +71,7 @@ def test_kdd99_channels_hold_every_row(base):
     assert counts["test"] == {"rows": 311_029, "normal": 60_593, "attack": 250_436}
 
 
-def test_kdd99_scores_do_not_depend_on_the_path_of_a_row(base):
+def test_kdd99_scores_do_not_depend_on_the_path_of_a_row(base: Any) -> None:
     """A record encoded alone and the same row of the test channel score the same."""
     model = read_artifact(base / "model")
     features, labels = next(recordio.read_blocks(next((base / "input" / "data" / "test").iterdir()), rows=500))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from training import synthetic
 
@@ -12,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 HOSTS = ["algo-1", "algo-2"]
 
 
-def _worker(base, host, hosts, sources):
+def _worker(base: Any, host: Any, hosts: Any, sources: Any) -> Any:
     """Start one machine of a Processing job that got these files, as ShardedByS3Key deals them."""
     for name, content in sources.items():
         path = base / "processing" / "input" / name
@@ -33,7 +34,7 @@ def _worker(base, host, hosts, sources):
     )
 
 
-def _channels(*bases):
+def _channels(*bases: Any) -> Any:
     """What S3 holds after the machines have uploaded their output: key to content, channels only."""
     output = [base / "processing" / "output" for base in bases]
     return {
@@ -44,7 +45,7 @@ def _channels(*bases):
     }
 
 
-def test_two_shards_give_the_channels_of_one(tmp_path):
+def test_two_shards_give_the_channels_of_one(tmp_path: Path) -> None:
     sources = {f"train/day-{day}.csv": b"".join(synthetic.lines(4000, seed=f"day {day}")) for day in range(4)}
     sources["test/corrected.csv"] = b"".join(synthetic.lines(3000, seed="test"))  # one file: one machine gets none
     names = list(sources)

@@ -1,5 +1,7 @@
 import gzip
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -10,10 +12,10 @@ from training import dataset
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run the command in an empty directory, far from any KDD99 file and without network."""
 
-    def refuse(_):
+    def refuse(_: Any) -> None:
         raise OSError("no network")
 
     monkeypatch.setattr(dataset, "_download", refuse)
@@ -26,7 +28,7 @@ def run(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, arguments)
 
 
-def test_made_up_data_is_announced_loudly_every_time(run, tmp_path):
+def test_made_up_data_is_announced_loudly_every_time(run: Any, tmp_path: Path) -> None:
     for _ in range(2):
         result = run()
         assert result.exit_code == 0
@@ -35,7 +37,9 @@ def test_made_up_data_is_announced_loudly_every_time(run, tmp_path):
     assert json.loads((tmp_path / "project" / "data" / "SOURCE.json").read_text())["synthetic"] is True
 
 
-def test_the_directory_of_the_environment_comes_first(run, tmp_path, monkeypatch):
+def test_the_directory_of_the_environment_comes_first(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dataset, "_problem", lambda place: None if place.name in ("mine", "kdd99") else "no file")
     for place in (tmp_path / "mine", tmp_path / "shared" / "kdd99"):
         place.mkdir(parents=True)

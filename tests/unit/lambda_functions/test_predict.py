@@ -9,6 +9,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -25,13 +26,13 @@ RECORD = {
 class Service:
     """Remembers requests; answers one prediction a row, or what a test says."""
 
-    def __init__(self):
-        self.requests = []
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
         self.answer = None
         self.delay_seconds = 0.0
         self.drop_next = False
 
-    def respond(self, path, headers, body):
+    def respond(self, path: Any, headers: Any, body: Any) -> Any:
         self.requests.append((path, headers, body.decode()))
         time.sleep(self.delay_seconds)
         if self.answer:
@@ -42,13 +43,13 @@ class Service:
 
 
 @pytest.fixture
-def service(monkeypatch):
+def service(monkeypatch: pytest.MonkeyPatch) -> Any:
     service = Service()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self):
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, answer = service.respond(self.path, dict(self.headers), body)
             if service.drop_next:
@@ -59,7 +60,7 @@ def service(monkeypatch):
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, *_):
+        def log_message(self, *_: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -82,7 +83,7 @@ def service(monkeypatch):
 
 
 @pytest.fixture
-def predict(service):
+def predict(service: Any) -> Any:
     module = importlib.import_module("lambda.predict.handler")
     module._endpoint.cache_clear()
     yield module
@@ -91,12 +92,12 @@ def predict(service):
     module._endpoint.cache_clear()
 
 
-def _event(body, **others):
+def _event(body: Any, **others: Any) -> Any:
     text = body if isinstance(body, str) else json.dumps(body)
     return {"body": text, "headers": {"content-type": "application/json"}, "isBase64Encoded": False} | others
 
 
-def _call(predict, body, **others):
+def _call(predict: Any, body: Any, **others: Any) -> Any:
     answer = predict.handler(_event(body, **others), None)
     assert answer["headers"]["Content-Type"] == "application/json"
     assert answer["isBase64Encoded"] is False
@@ -104,7 +105,7 @@ def _call(predict, body, **others):
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def test_one_record_is_answered_with_its_label(predict, service):
+def test_one_record_is_answered_with_its_label(predict: Any, service: Any) -> None:
     status, answer = _call(predict, RECORD)
     assert (status, answer) == (200, {"predictions": [{"label": "normal", "score": 0.25, "predicted_label": 0}]})
     ((path, headers, body),) = service.requests
@@ -115,7 +116,7 @@ def test_one_record_is_answered_with_its_label(predict, service):
     assert list(map(float, body.split(","))) == schema.encode(RECORD)
 
 
-def test_a_batch_is_answered_in_its_order(predict, service):
+def test_a_batch_is_answered_in_its_order(predict: Any, service: Any) -> None:
     status, answer = _call(predict, {"records": [RECORD, RECORD | {"src_bytes": 7}, RECORD]})
     assert status == 200
     assert [each["label"] for each in answer["predictions"]] == ["normal", "attack", "normal"]
@@ -123,14 +124,14 @@ def test_a_batch_is_answered_in_its_order(predict, service):
     assert service.requests[0][2].split("\n")[1].split(",")[1] == "7"
 
 
-def test_a_base64_body_and_odd_headers_are_read(predict):
+def test_a_base64_body_and_odd_headers_are_read(predict: Any) -> None:
     body = base64.b64encode(json.dumps(RECORD).encode()).decode()
     others = {"isBase64Encoded": True, "headers": {"Content-TYPE": "Application/JSON; charset=utf-8"}}
     assert _call(predict, body, **others)[0] == 200
     assert _call(predict, RECORD, headers=None)[0] == 200
 
 
-def test_a_bad_record_is_refused_with_field_and_reason(predict, service):
+def test_a_bad_record_is_refused_with_field_and_reason(predict: Any, service: Any) -> None:
     record = RECORD | {"src_bytes": "many", "colour": 1}
     del record["flag"]
     status, answer = _call(predict, record)
@@ -141,7 +142,7 @@ def test_a_bad_record_is_refused_with_field_and_reason(predict, service):
     assert service.requests == []
 
 
-def test_a_batch_names_the_index_of_every_bad_record(predict, service):
+def test_a_batch_names_the_index_of_every_bad_record(predict: Any, service: Any) -> None:
     status, answer = _call(predict, {"records": [RECORD, RECORD | {"hot": None}, RECORD, 5]})
     assert status == 400
     assert [(error["index"], error["field"]) for error in answer["errors"]] == [(1, "hot"), (3, "")]
@@ -149,7 +150,7 @@ def test_a_batch_names_the_index_of_every_bad_record(predict, service):
     assert service.requests == []
 
 
-def test_a_thousand_bad_records_name_the_first_hundred_problems(predict):
+def test_a_thousand_bad_records_name_the_first_hundred_problems(predict: Any) -> None:
     status, answer = _call(predict, {"records": [RECORD | {"hot": None}] * 1000})
     assert status == 400
     assert answer["message"] == "1000 problems in 1000 of 1000 records"
@@ -169,37 +170,37 @@ def test_a_thousand_bad_records_name_the_first_hundred_problems(predict):
     ],
     ids=["empty", "cut", "deep", "list", "no_records", "object", "more"],
 )
-def test_a_body_of_another_shape_is_refused(predict, body, reason):
+def test_a_body_of_another_shape_is_refused(predict: Any, body: Any, reason: Any) -> None:
     status, answer = _call(predict, body)
     assert status == 400
     assert reason in answer["message"]
 
 
-def test_a_broken_base64_body_is_refused(predict):
+def test_a_broken_base64_body_is_refused(predict: Any) -> None:
     status, answer = _call(predict, "!!", isBase64Encoded=True)
     assert status == 400
     assert answer["message"].startswith("body: not readable")
 
 
-def test_another_content_type_is_refused(predict):
+def test_another_content_type_is_refused(predict: Any) -> None:
     status, answer = _call(predict, "1,2", headers={"Content-Type": "text/csv"})
     assert (status, answer["message"]) == (415, "content type: came 'text/csv'; allowed is application/json")
 
 
-def test_too_large_a_body_is_refused(predict, service):
+def test_too_large_a_body_is_refused(predict: Any, service: Any) -> None:
     status, answer = _call(predict, " " * 6_291_457)
     assert (status, answer["message"]) == (413, "came a body of 6291457 bytes; allowed are 6291456")
     assert service.requests == []
 
 
 @pytest.mark.parametrize("status", [424, 429, 500, 503])
-def test_the_endpoints_own_errors_are_passed_on(predict, service, status):
+def test_the_endpoints_own_errors_are_passed_on(predict: Any, service: Any, status: Any) -> None:
     service.answer = (status, json.dumps({"Message": "the model says no", "OriginalStatusCode": 400}).encode())
     assert _call(predict, RECORD) == (status, {"message": "the model says no"})
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_refusal_that_is_not_the_callers_fault_is_a_bad_gateway(predict, service, status):
+def test_a_refusal_that_is_not_the_callers_fault_is_a_bad_gateway(predict: Any, service: Any, status: Any) -> None:
     service.answer = (status, b'{"Message": "arn:aws:sts::123456789012:assumed-role/x is not authorized"}')
     came, answer = _call(predict, RECORD)
     assert (came, answer) == (502, {"message": f"the endpoint refused the request with status {status}"})
@@ -209,39 +210,43 @@ def test_a_refusal_that_is_not_the_callers_fault_is_a_bad_gateway(predict, servi
     "answer",
     [b"oops", b"[]", b'{"predictions": []}', b'{"predictions": [{"score": 1}]}', b'{"predictions": [3]}'],
 )
-def test_an_answer_of_another_shape_is_a_bad_gateway(predict, service, answer):
+def test_an_answer_of_another_shape_is_a_bad_gateway(predict: Any, service: Any, answer: Any) -> None:
     service.answer = (200, answer)
     status, content = _call(predict, RECORD)
     assert status == 502
     assert "not that of a Linear Learner classifier" in content["message"]
 
 
-def test_an_error_without_message_is_still_json(predict, service):
+def test_an_error_without_message_is_still_json(predict: Any, service: Any) -> None:
     service.answer = (503, b"<html>")
     assert _call(predict, RECORD) == (503, {"message": "the endpoint failed without a message"})
 
 
-def test_an_endpoint_that_takes_too_long_is_a_gateway_timeout(predict, service, monkeypatch):
+def test_an_endpoint_that_takes_too_long_is_a_gateway_timeout(
+    predict: Any, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(predict, "_TIMEOUT_SECONDS", (1, 0.05))
     service.delay_seconds = 0.3
     status, answer = _call(predict, RECORD)
     assert (status, answer["message"]) == (504, "the endpoint did not answer in time; try again")
 
 
-def test_an_endpoint_that_is_not_there_is_a_bad_gateway(predict, monkeypatch):
+def test_an_endpoint_that_is_not_there_is_a_bad_gateway(predict: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "http://127.0.0.1:1")
     status, answer = _call(predict, RECORD)
     assert (status, answer["message"]) == (502, "the endpoint cannot be reached; try again")
 
 
-def test_a_connection_closed_in_between_is_opened_again(predict, service):
+def test_a_connection_closed_in_between_is_opened_again(predict: Any, service: Any) -> None:
     assert _call(predict, RECORD)[0] == 200
     service.drop_next = True
     assert _call(predict, RECORD)[0] == 200
     assert len(service.requests) == 3
 
 
-def test_refusals_are_logged_and_counted_without_the_record(predict, capsys, monkeypatch):
+def test_refusals_are_logged_and_counted_without_the_record(
+    predict: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Logger().registered_handler, "stream", sys.stdout)  # the one capsys reads
     _call(predict, RECORD | {"hot": "secret-value"}, requestContext={"requestId": "api-1"})
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -250,7 +255,7 @@ def test_refusals_are_logged_and_counted_without_the_record(predict, capsys, mon
     assert "secret-value" not in json.dumps(lines)
 
 
-def test_the_address_follows_the_region(predict, monkeypatch):
+def test_the_address_follows_the_region(predict: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     assert predict.Endpoint("e")._url == "https://runtime.sagemaker.eu-west-1.amazonaws.com/endpoints/e/invocations"
@@ -258,7 +263,7 @@ def test_the_address_follows_the_region(predict, monkeypatch):
     assert predict.Endpoint("e")._url.startswith("https://runtime.sagemaker.cn-north-1.amazonaws.com.cn/")
 
 
-def test_handler_imports_nothing_slow():
+def test_handler_imports_nothing_slow() -> None:
     """It would not fit the function's cold start; times are the benchmark's business."""
     code = "import sys, importlib; importlib.import_module('lambda.predict.handler'); print(*sys.modules)"
     finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

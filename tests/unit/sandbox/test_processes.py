@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,14 +23,14 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def wait_until(claim, timeout_seconds=5.0) -> bool:
+def wait_until(claim: Any, timeout_seconds: Any = 5.0) -> bool:
     deadline = time.monotonic() + timeout_seconds
     while not claim() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return claim()
+    return bool(claim())
 
 
-def test_spawn_hands_over_only_the_given_environment(tmp_path, monkeypatch):
+def test_spawn_hands_over_only_the_given_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "mine")
     script = "import os, json; print(sorted(os.environ)); print(os.environ['PYTHONPATH'])"
     process = spawn([sys.executable, "-c", script], env={"ONLY": "this"}, log=tmp_path / "logs" / "out.log")
@@ -40,7 +41,7 @@ def test_spawn_hands_over_only_the_given_environment(tmp_path, monkeypatch):
     assert python_path == str(REPOSITORY_ROOT)
 
 
-def test_child_outlives_the_thread_that_asked_for_it(tmp_path):
+def test_child_outlives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
     started = []
     thread = threading.Thread(target=lambda: started.append(spawn(["sleep", "60"], env={}, log=tmp_path / "log")))
     thread.start()
@@ -51,7 +52,7 @@ def test_child_outlives_the_thread_that_asked_for_it(tmp_path):
     assert started[0].exit_code == -15
 
 
-def test_terminate_kills_the_whole_group_of_a_child_that_ignores_sigterm(tmp_path):
+def test_terminate_kills_the_whole_group_of_a_child_that_ignores_sigterm(tmp_path: Path) -> None:
     script = "trap '' TERM; sleep 60 & echo $!; wait; sleep 60"
     process = spawn(["sh", "-c", script], env={}, log=tmp_path / "log")
     assert wait_until(lambda: log_tail(process.log) != [])
@@ -61,7 +62,7 @@ def test_terminate_kills_the_whole_group_of_a_child_that_ignores_sigterm(tmp_pat
     assert wait_until(lambda: not alive(grandchild))
 
 
-def test_children_die_when_their_parent_is_killed(tmp_path):
+def test_children_die_when_their_parent_is_killed(tmp_path: Path) -> None:
     script = (
         "import pathlib, sys, time; from sandbox.processes import spawn;"
         f"p = spawn(['sleep', '60'], env={{}}, log=pathlib.Path({str(tmp_path / 'log')!r}));"
@@ -77,6 +78,6 @@ def test_children_die_when_their_parent_is_killed(tmp_path):
     assert wait_until(lambda: not alive(child))
 
 
-def test_spawn_reports_a_missing_program(tmp_path):
+def test_spawn_reports_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         spawn(["no-such-program"], env={}, log=tmp_path / "log")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ UNIT = st.floats(0, 1, exclude_max=True)
 
 
 @given(UNIT)
-def test_decoded_values_stay_in_their_range(coordinate):
+def test_decoded_values_stay_in_their_range(coordinate: Any) -> None:
     ranges = {
         "ContinuousParameterRanges": [
             {"Name": "wd", "MinValue": "1e-7", "MaxValue": "1", "ScalingType": "Logarithmic"},
@@ -27,12 +29,12 @@ def test_decoded_values_stay_in_their_range(coordinate):
     assert 100 <= int(batch.decode(coordinate)) <= 5000
 
 
-def test_logarithmic_scale_spreads_decades_evenly():
+def test_logarithmic_scale_spreads_decades_evenly() -> None:
     wd = Parameter(name="wd", low=1e-6, high=1.0, scale="Logarithmic")
     assert float(wd.decode(0.5)) == pytest.approx(1e-3)
 
 
-def test_auto_scale_is_logarithmic_over_many_decades():
+def test_auto_scale_is_logarithmic_over_many_decades() -> None:
     wide, narrow = parameters(
         {
             "ContinuousParameterRanges": [
@@ -44,12 +46,12 @@ def test_auto_scale_is_logarithmic_over_many_decades():
     assert (wide.scale, narrow.scale) == ("Logarithmic", "Linear")
 
 
-def test_grid_is_the_product_of_all_categories():
+def test_grid_is_the_product_of_all_categories() -> None:
     space = [Parameter(name="a", values=("1", "2")), Parameter(name="b", values=("x", "y"))]
     assert {tuple(point.values()) for point in grid(space)} == {("1", "x"), ("1", "y"), ("2", "x"), ("2", "y")}
 
 
-def test_all_broken_ranges_are_named_at_once():
+def test_all_broken_ranges_are_named_at_once() -> None:
     ranges = {
         "ContinuousParameterRanges": [
             {"Name": "a", "MinValue": "2", "MaxValue": "1"},
@@ -60,11 +62,12 @@ def test_all_broken_ranges_are_named_at_once():
         parameters(ranges)
 
 
-def test_bayesian_search_comes_closer_than_random_search():
+def test_bayesian_search_comes_closer_than_random_search() -> None:
     space = [Parameter(name="x", high=1.0), Parameter(name="y", high=1.0)]
 
-    def best(propose, seed):
-        rng, seen = np.random.default_rng(seed), []
+    def best(propose: Any, seed: Any) -> Any:
+        rng = np.random.default_rng(seed)
+        seen: list[Any] = []
         for _ in range(15):
             point = propose(seen, rng)
             seen.append((point, -((point[0] - 0.3) ** 2 + (point[1] - 0.8) ** 2)))

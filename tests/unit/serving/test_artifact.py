@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ KINDS = {
 }
 
 
-def make_model(predictor_type="binary_classifier", n_features=5, seed=0, **changes):
+def make_model(predictor_type: Any = "binary_classifier", n_features: Any = 5, seed: Any = 0, **changes: Any) -> Any:
     loss_type, n_outputs = KINDS.get(predictor_type, ("logistic", 1))
     random = np.random.default_rng(seed)
     values = {
@@ -39,7 +40,7 @@ def make_model(predictor_type="binary_classifier", n_features=5, seed=0, **chang
 
 @pytest.mark.parametrize("predictor_type", KINDS)
 @pytest.mark.parametrize("name", ["model.tar.gz", "model"])
-def test_read_returns_what_was_written(tmp_path, predictor_type, name):
+def test_read_returns_what_was_written(tmp_path: Path, predictor_type: Any, name: Any) -> None:
     model = make_model(predictor_type, threshold=0.25, metrics_params={"f_beta": 1.0})
     write_artifact(model, tmp_path / name)
 
@@ -51,14 +52,14 @@ def test_read_returns_what_was_written(tmp_path, predictor_type, name):
     assert (back.output, back.metrics_params) == (model.output, {"f_beta": 1.0})
 
 
-def test_written_bytes_are_equal_for_equal_models(tmp_path):
+def test_written_bytes_are_equal_for_equal_models(tmp_path: Path) -> None:
     for name in ("one.tar.gz", "two.tar.gz"):
         write_artifact(make_model(), tmp_path / name)
 
     assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
 
 
-def test_directory_with_archive_and_unknown_files_is_read(tmp_path):
+def test_directory_with_archive_and_unknown_files_is_read(tmp_path: Path) -> None:
     write_artifact(make_model(), tmp_path / "model.tar.gz")
     (tmp_path / "notes.txt").write_text("not ours")
 
@@ -66,7 +67,7 @@ def test_directory_with_archive_and_unknown_files_is_read(tmp_path):
 
 
 @needs_aws_artifact
-def test_artifact_written_by_aws_scores_x_times_w_plus_b():
+def test_artifact_written_by_aws_scores_x_times_w_plus_b() -> None:
     model = read_artifact(AWS_ARTIFACT)
     rows = np.random.default_rng(1).normal(size=(20, 513))
 
@@ -80,7 +81,7 @@ def test_artifact_written_by_aws_scores_x_times_w_plus_b():
 
 
 @needs_aws_artifact
-def test_rewritten_aws_artifact_has_the_same_members(tmp_path):
+def test_rewritten_aws_artifact_has_the_same_members(tmp_path: Path) -> None:
     write_artifact(read_artifact(AWS_ARTIFACT), tmp_path / "model.tar.gz")
 
     ours, theirs = (members(path) for path in (tmp_path / "model.tar.gz", AWS_ARTIFACT))
@@ -95,15 +96,17 @@ def test_rewritten_aws_artifact_has_the_same_members(tmp_path):
     assert graphs[0]["arg_nodes"] == graphs[1]["arg_nodes"]
 
 
-def members(archive):
+def members(archive: Any) -> Any:
     with tarfile.open(archive) as files:
-        member = files.extractfile("model_algo-1").read()
+        packed = files.extractfile("model_algo-1")
+        assert packed
+        member = packed.read()
     with zipfile.ZipFile(BytesIO(member)) as inner:
         return {name: inner.read(name) for name in inner.namelist()}
 
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=5, max_size=5))
-def test_binary_scores_are_the_logistic_of_the_sum(row):
+def test_binary_scores_are_the_logistic_of_the_sum(row: Any) -> None:
     model = make_model()
     total = float(np.dot(row, model.weights64[:, 0]) + model.bias64[0])
 
@@ -115,7 +118,7 @@ def test_binary_scores_are_the_logistic_of_the_sum(row):
     assert model.labels(np.array([score]))[0] == (score >= 0.5)
 
 
-def test_multiclass_scores_are_a_softmax_and_the_label_its_largest():
+def test_multiclass_scores_are_a_softmax_and_the_label_its_largest() -> None:
     model = make_model("multiclass_classifier")
     rows = np.random.default_rng(2).normal(size=(50, 5)) * 1000
 
@@ -126,18 +129,18 @@ def test_multiclass_scores_are_a_softmax_and_the_label_its_largest():
     assert np.array_equal(model.labels(scores), sums.argmax(axis=1))
 
 
-def test_label_is_one_where_the_score_reaches_the_threshold():
+def test_label_is_one_where_the_score_reaches_the_threshold() -> None:
     model = make_model(threshold=0.25)
 
     assert list(model.labels(np.array([0.2499, 0.25, 0.9]))) == [0, 1, 1]
 
 
-def test_rows_of_another_width_are_refused():
+def test_rows_of_another_width_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(2, 4\) given, the model takes \(n_rows, 5\)"):
         make_model().scores(np.zeros((2, 4)))
 
 
-def test_every_problem_of_a_model_is_reported_at_once():
+def test_every_problem_of_a_model_is_reported_at_once() -> None:
     with pytest.raises(ArtifactError) as caught:
         make_model(weights=np.full((5, 2), np.nan, dtype=np.float32), predictor_type="clusterer")
 
@@ -145,7 +148,7 @@ def test_every_problem_of_a_model_is_reported_at_once():
         assert part in str(caught.value)
 
 
-def test_missing_artifact_is_named(tmp_path):
+def test_missing_artifact_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="does not exist"):
         read_artifact(tmp_path / "model.tar.gz")
     (tmp_path / "readme.md").touch()
@@ -154,7 +157,7 @@ def test_missing_artifact_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200])
-def test_cut_archive_is_refused(tmp_path, keep):
+def test_cut_archive_is_refused(tmp_path: Path, keep: Any) -> None:
     path = tmp_path / "model.tar.gz"
     write_artifact(make_model(), path)
     path.write_bytes(path.read_bytes()[:keep])
@@ -163,7 +166,7 @@ def test_cut_archive_is_refused(tmp_path, keep):
         read_artifact(path)
 
 
-def test_foreign_archive_is_refused(tmp_path):
+def test_foreign_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "xgboost-model").write_bytes(b"x")
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "xgboost-model", "xgboost-model")
@@ -172,7 +175,7 @@ def test_foreign_archive_is_refused(tmp_path):
         read_artifact(tmp_path / "model.tar.gz")
 
 
-def rewrite_member(directory, name, content):
+def rewrite_member(directory: Any, name: Any, content: Any) -> None:
     write_artifact(make_model(), directory)
     with zipfile.ZipFile(directory / "model_algo-1") as files:
         contents = {each: files.read(each) for each in files.namelist()}
@@ -198,7 +201,7 @@ def rewrite_member(directory, name, content):
         ("additional-params.json", lambda old: b"{}", "predictor_type"),
     ],
 )
-def test_changed_member_is_refused(tmp_path, name, content, message):
+def test_changed_member_is_refused(tmp_path: Path, name: Any, content: Any, message: Any) -> None:
     rewrite_member(tmp_path, name, content)
 
     with pytest.raises(ArtifactError, match=message):

@@ -1,5 +1,7 @@
 """text/csv: the fast path gives what the plain path gives, and the plain path says what is wrong."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ GOOD_LINES = st.lists(st.floats(-1e6, 1e6).map(repr), min_size=3, max_size=3).ma
 
 
 @st.composite
-def bodies(draw):
+def bodies(draw: Any) -> Any:
     lines = draw(st.lists(st.one_of(GOOD_LINES, GOOD_LINES, LINES, st.just("")), max_size=6))
     return (
         draw(st.sampled_from(["\n", "\r\n"])).join(lines) + draw(st.sampled_from(["", "\n", "\r\n", "\n\n"]))
@@ -33,7 +35,7 @@ def bodies(draw):
 
 @settings(max_examples=500, deadline=None)
 @given(bodies())
-def test_fast_path_gives_the_plain_paths_matrix_and_answer(body):
+def test_fast_path_gives_the_plain_paths_matrix_and_answer(body: Any) -> None:
     rows = CsvRows(3)
 
     fast = rows.read_fast(body)
@@ -44,7 +46,7 @@ def test_fast_path_gives_the_plain_paths_matrix_and_answer(body):
         assert answer(fast) == answer(plain)
 
 
-def answer(rows):
+def answer(rows: Any) -> Any:
     predictor = LinearPredictor(
         LinearModel(
             predictor_type="regressor",
@@ -61,21 +63,21 @@ def answer(rows):
 
 
 @given(st.lists(GOOD_LINES, min_size=1, max_size=20), st.sampled_from(["\n", "\r\n"]))
-def test_ordinary_rows_go_the_fast_path(lines, line_end):
+def test_ordinary_rows_go_the_fast_path(lines: Any, line_end: Any) -> None:
     body = line_end.join(lines).encode()
 
     assert CsvRows(3).read_fast(body) is not None
 
 
 @given(st.lists(GOOD_LINES, min_size=1, max_size=20))
-def test_rows_are_the_numbers_that_were_written(lines):
+def test_rows_are_the_numbers_that_were_written(lines: Any) -> None:
     expected = [[float(field) for field in line.split(",")] for line in lines]
 
     assert CsvRows(3).read("\n".join(lines).encode()).tolist() == expected
 
 
 @pytest.mark.parametrize("text", [".5,1.,+1", " 1 ,\t2,3 ", "01,1e5,-0", "1,2,3\r\n\r\n"])
-def test_numbers_that_json_does_not_know_are_read(text):
+def test_numbers_that_json_does_not_know_are_read(text: Any) -> None:
     rows = CsvRows(3).read(text.encode())
 
     assert rows.tolist() == [[float(field) for field in text.split(",")]]
@@ -101,25 +103,25 @@ def test_numbers_that_json_does_not_know_are_read(text):
         (b"1,2,3,4\n1,2", "row 1: 4 values.*row 2: 2 values"),
     ],
 )
-def test_bad_rows_are_named(body, message):
+def test_bad_rows_are_named(body: Any, message: Any) -> None:
     with pytest.raises(InvalidRowsError, match=message) as caught:
         CsvRows(3).read(body)
     assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"\r\n\r\n"])
-def test_body_without_rows_is_refused(body):
+def test_body_without_rows_is_refused(body: Any) -> None:
     with pytest.raises(RequestError, match="holds no rows: lines of 3 comma-separated numbers"):
         CsvRows(3).read(body)
 
 
-def test_many_bad_rows_are_counted():
+def test_many_bad_rows_are_counted() -> None:
     with pytest.raises(InvalidRowsError, match=r"row 5: .*; and 95 more rows") as caught:
         CsvRows(3).read(b"a,b,c\n" * 100)
     assert len(caught.value.problems) == 100
 
 
-def test_huge_row_is_read():
+def test_huge_row_is_read() -> None:
     values = np.random.default_rng(0).normal(size=300_000)
 
     rows = CsvRows(300_000).read(",".join(map(repr, values.tolist())).encode())
@@ -127,11 +129,11 @@ def test_huge_row_is_read():
     assert np.array_equal(rows, values.reshape(1, -1))
 
 
-def test_single_column_rows_are_read():
+def test_single_column_rows_are_read() -> None:
     assert CsvRows(1).read(b"1\n2\n3\n").tolist() == [[1.0], [2.0], [3.0]]
 
 
-def test_matrix_outlives_the_next_read():
+def test_matrix_outlives_the_next_read() -> None:
     reader = CsvRows(3)
     first = reader.read(b"1,2,3")
     reader.read(b"4,5,6")

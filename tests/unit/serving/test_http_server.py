@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from serving.application import MAX_BODY_BYTES, Application
 ROW = b"1,2,3"
 
 
-def request(method="POST", path="/invocations", body=ROW, version="1.1", **headers):
+def request(
+    method: Any = "POST", path: Any = "/invocations", body: Any = ROW, version: Any = "1.1", **headers: Any
+) -> Any:
     headers = {"Host": "x", "Content-Type": "text/csv", "Content-Length": str(len(body))} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
@@ -24,7 +27,7 @@ def request(method="POST", path="/invocations", body=ROW, version="1.1", **heade
     return f"{method} {path} HTTP/{version}\r\n{lines}\r\n".encode() + body
 
 
-def split(stream):
+def split(stream: Any) -> Any:
     """Take a stream of responses apart."""
     responses = []
     while stream:
@@ -38,11 +41,11 @@ def split(stream):
     return responses
 
 
-def ask(server, *requests):
+def ask(server: Any, *requests: Any) -> Any:
     return split(server.exchange(b"".join(requests)))
 
 
-def expected(model, rows):
+def expected(model: Any, rows: Any) -> Any:
     scores = model.scores(np.array(rows))
     return [
         {"score": pytest.approx(score), "predicted_label": label}
@@ -61,7 +64,7 @@ def expected(model, rows):
         ("application/jsonlines", b'{"features":[1,2,3]}\n{"features":[4,5,6]}\n'),
     ],
 )
-def test_rows_are_answered_with_predictions(server, binary_model, content_type, body):
+def test_rows_are_answered_with_predictions(server: Any, binary_model: Any, content_type: Any, body: Any) -> None:
     (response,) = ask(server, request(body=body, Content_Type=content_type))
 
     assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
@@ -78,7 +81,7 @@ def test_rows_are_answered_with_predictions(server, binary_model, content_type, 
         ("text/html, application/jsonlines;q=0.5, application/json;q=0.4", "application/jsonlines"),
     ],
 )
-def test_accept_chooses_the_answers_format(server, accept, media_type):
+def test_accept_chooses_the_answers_format(server: Any, accept: Any, media_type: Any) -> None:
     (response,) = ask(server, request(Accept=accept))
 
     assert (response.status, response.headers["Content-Type"]) == (200, media_type)
@@ -101,7 +104,9 @@ def test_accept_chooses_the_answers_format(server, accept, media_type):
         ({"method": "DELETE", "path": "/ping"}, 405, "does not take DELETE, only GET, HEAD"),
     ],
 )
-def test_wrong_request_is_refused_and_the_connection_goes_on(server, changes, status, message):
+def test_wrong_request_is_refused_and_the_connection_goes_on(
+    server: Any, changes: Any, status: Any, message: Any
+) -> None:
     wrong, right = ask(server, request(**changes), request())
 
     assert wrong.status == status
@@ -109,13 +114,13 @@ def test_wrong_request_is_refused_and_the_connection_goes_on(server, changes, st
     assert right.status == 200
 
 
-def test_method_not_allowed_names_the_allowed(server):
+def test_method_not_allowed_names_the_allowed(server: Any) -> None:
     (response,) = ask(server, request("PUT"))
 
     assert response.headers["Allow"] == "POST"
 
 
-def test_ping_is_answered_to_get_and_head(server):
+def test_ping_is_answered_to_get_and_head(server: Any) -> None:
     get = server.exchange(request("GET", "/ping", b"", Content_Type=None))
     head = server.exchange(request("HEAD", "/ping?x=1", b"", Content_Type=None))
 
@@ -123,14 +128,14 @@ def test_ping_is_answered_to_get_and_head(server):
     assert split(get)[0].status == 200
 
 
-def test_head_request_gets_no_body(server):
+def test_head_request_gets_no_body(server: Any) -> None:
     received = server.exchange(request("HEAD", "/models", b""))
 
     assert received.endswith(b"\r\n\r\n")
     assert b"Content-Length: 0" not in received
 
 
-def test_pipelined_requests_are_answered_in_order(server, binary_model):
+def test_pipelined_requests_are_answered_in_order(server: Any, binary_model: Any) -> None:
     rows = [[float(i), 2.0, 3.0] for i in range(50)]
     responses = ask(server, *(request(body=b"%d,2,3" % i) for i in range(50)))
 
@@ -138,7 +143,7 @@ def test_pipelined_requests_are_answered_in_order(server, binary_model):
     assert predictions == expected(binary_model, rows)
 
 
-def chunked(body, sizes, extension=b"", trailer=b""):
+def chunked(body: Any, sizes: Any, extension: Any = b"", trailer: Any = b"") -> Any:
     pieces, start = [], 0
     for size in sizes:
         pieces.append(body[start : start + size])
@@ -156,7 +161,9 @@ def chunked(body, sizes, extension=b"", trailer=b""):
     st.sampled_from([b"", b"X-Checksum: 1\r\n"]),
     st.lists(st.integers(1, 200), max_size=8).map(sorted),
 )
-def test_chunked_body_is_answered_like_a_whole_one(server, sizes, extension, trailer, cuts):
+def test_chunked_body_is_answered_like_a_whole_one(
+    server: Any, sizes: Any, extension: Any, trailer: Any, cuts: Any
+) -> None:
     head = request(body=b"", Content_Length=None, Transfer_Encoding="chunked")
     stream = (head + chunked(ROW, sizes, extension, trailer)) * 2 + request()
 
@@ -173,7 +180,7 @@ def test_chunked_body_is_answered_like_a_whole_one(server, sizes, extension, tra
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 250), min_size=1, max_size=6).map(sorted))
-def test_request_cut_anywhere_is_answered(server, cuts):
+def test_request_cut_anywhere_is_answered(server: Any, cuts: Any) -> None:
     stream = request() * 2
     with server.connect() as client:
         for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
@@ -185,19 +192,19 @@ def test_request_cut_anywhere_is_answered(server, cuts):
     assert received == server.exchange(stream)
 
 
-def test_remembered_head_gives_the_bytes_of_a_fresh_one(server):
+def test_remembered_head_gives_the_bytes_of_a_fresh_one(server: Any) -> None:
     fresh, remembered = (server.exchange(request(X_Trace="remember me")) for _ in range(2))
 
     assert fresh == remembered
 
 
-def test_heads_that_never_repeat_do_not_pile_up(server):
+def test_heads_that_never_repeat_do_not_pile_up(server: Any) -> None:
     server.exchange(b"".join(request(X_Trace=str(i)) for i in range(3000)))
 
     assert len(server.server._routes) <= 1024
 
 
-def test_http_10_client_gets_its_connection_closed(server):
+def test_http_10_client_gets_its_connection_closed(server: Any) -> None:
     with server.connect() as client:
         client.sendall(request(version="1.0"))
         received = b"".join(iter(lambda: client.recv(65536), b""))
@@ -206,19 +213,19 @@ def test_http_10_client_gets_its_connection_closed(server):
     assert split(received)[0].status == 200
 
 
-def test_http_10_client_that_asks_keeps_its_connection(server):
+def test_http_10_client_that_asks_keeps_its_connection(server: Any) -> None:
     first, second = ask(server, *[request(version="1.0", Connection="keep-alive")] * 2)
 
     assert (first.status, first.headers["Connection"], second.status) == (200, "keep-alive", 200)
 
 
-def test_connection_close_is_honoured(server):
+def test_connection_close_is_honoured(server: Any) -> None:
     responses = ask(server, request(Connection="close"), request())
 
     assert [response.status for response in responses] == [200]
 
 
-def test_body_is_asked_for_when_the_client_expects_continue(server):
+def test_body_is_asked_for_when_the_client_expects_continue(server: Any) -> None:
     head = request(Expect="100-continue").removesuffix(ROW)
     with server.connect() as client:
         client.sendall(head)
@@ -227,7 +234,7 @@ def test_body_is_asked_for_when_the_client_expects_continue(server):
         assert split(client.recv(65536))[0].status == 200
 
 
-def test_largest_body_is_read_and_one_byte_more_is_refused(server):
+def test_largest_body_is_read_and_one_byte_more_is_refused(server: Any) -> None:
     line = b"1,2,3" + b" " * 94 + b"\n"
     body = line * (MAX_BODY_BYTES // len(line))
     body += b" " * (MAX_BODY_BYTES - len(body) - 6) + b"1,2,3\n"
@@ -240,7 +247,7 @@ def test_largest_body_is_read_and_one_byte_more_is_refused(server):
     assert (larger.status, larger.headers["Connection"]) == (413, "close")
 
 
-def test_chunked_body_that_grows_too_large_is_refused(server):
+def test_chunked_body_that_grows_too_large_is_refused(server: Any) -> None:
     head = request(body=b"", Content_Length=None, Transfer_Encoding="chunked")
     piece = b"100000\r\n" + b"1" * 0x100000 + b"\r\n"
 
@@ -263,7 +270,7 @@ def test_chunked_body_that_grows_too_large_is_refused(server):
         (b"GET /ping HTTP/1.1\r\nX: " + b"x" * 70_000, 431),
     ],
 )
-def test_stream_that_is_no_request_is_refused_and_closed(server, stream, status):
+def test_stream_that_is_no_request_is_refused_and_closed(server: Any, stream: Any, status: Any) -> None:
     with server.connect() as client:
         client.sendall(stream)
         received = b"".join(iter(lambda: client.recv(65536), b""))
@@ -272,14 +279,14 @@ def test_stream_that_is_no_request_is_refused_and_closed(server, stream, status)
     assert (response.status, response.headers["Connection"]) == (status, "close")
 
 
-def test_bug_in_a_predictor_is_answered_with_500_and_logged(make_server, caplog):
+def test_bug_in_a_predictor_is_answered_with_500_and_logged(make_server: Any, caplog: Any) -> None:
     class Broken:
         n_features = 3
 
-        def predict(self, rows):
+        def predict(self, rows: Any) -> None:
             raise ZeroDivisionError
 
-    broken = make_server(Application(Broken()))
+    broken = make_server(Application(Broken()))  # type: ignore[arg-type]  # it breaks on purpose
 
     (response,) = ask(broken, request())
 
@@ -287,11 +294,11 @@ def test_bug_in_a_predictor_is_answered_with_500_and_logged(make_server, caplog)
     assert "POST /invocations failed on a body of 5 bytes" in caplog.text
 
 
-def test_bug_in_choosing_a_handler_is_answered_with_500(make_server):
+def test_bug_in_choosing_a_handler_is_answered_with_500(make_server: Any) -> None:
     class Broken:
         max_body_bytes = 100
 
-        def handler(self, head):
+        def handler(self, head: Any) -> None:
             raise ZeroDivisionError
 
     first, second = ask(make_server(Broken()), request(), request())
@@ -299,13 +306,13 @@ def test_bug_in_choosing_a_handler_is_answered_with_500(make_server):
     assert (first.status, second.status) == (500, 500)
 
 
-def test_offer_to_switch_protocols_is_ignored(server):
+def test_offer_to_switch_protocols_is_ignored(server: Any) -> None:
     responses = ask(server, request(Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABk"))
 
     assert [response.status for response in responses] == [200]
 
 
-def test_slow_reader_does_not_fill_the_memory(server):
+def test_slow_reader_does_not_fill_the_memory(server: Any) -> None:
     with server.connect() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.setblocking(False)
@@ -321,7 +328,7 @@ def test_slow_reader_does_not_fill_the_memory(server):
     assert sent < 2**28
 
 
-def test_drain_answers_what_is_under_way_and_closes_what_is_idle(make_server, binary_model):
+def test_drain_answers_what_is_under_way_and_closes_what_is_idle(make_server: Any, binary_model: Any) -> None:
     from serving.predictors import LinearPredictor
 
     draining = make_server(Application(LinearPredictor(binary_model)))
@@ -342,7 +349,7 @@ def test_drain_answers_what_is_under_way_and_closes_what_is_idle(make_server, bi
         assert not stopped.is_alive()
 
 
-def test_drain_gives_up_on_a_client_that_never_finishes(make_server, binary_model):
+def test_drain_gives_up_on_a_client_that_never_finishes(make_server: Any, binary_model: Any) -> None:
     from serving.predictors import LinearPredictor
 
     draining = make_server(Application(LinearPredictor(binary_model)))

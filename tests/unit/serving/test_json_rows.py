@@ -1,6 +1,7 @@
 """JSON and JSON Lines: both paths agree, every documented shape is read, what is wrong is named."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ DOCUMENTS = st.fixed_dictionaries({"instances": st.lists(INSTANCES, max_size=4)}
 
 @settings(max_examples=500, deadline=None)
 @given(DOCUMENTS, st.booleans())
-def test_fast_path_gives_the_plain_paths_matrix(document, spaces):
+def test_fast_path_gives_the_plain_paths_matrix(document: Any, spaces: Any) -> None:
     body = json.dumps(document, indent=1 if spaces else None).encode()
     rows = JsonRows(3)
 
@@ -51,12 +52,12 @@ def test_fast_path_gives_the_plain_paths_matrix(document, spaces):
         b'\xef\xbb\xbf{"instances":[{"features":[1,2,3]}]}',
     ],
 )
-def test_what_simdjson_would_read_otherwise_goes_the_plain_path(body):
+def test_what_simdjson_would_read_otherwise_goes_the_plain_path(body: Any) -> None:
     assert JsonRows(3).read_fast(body) is None
 
 
 @given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3), min_size=1, max_size=10))
-def test_dense_instances_go_the_fast_path(rows):
+def test_dense_instances_go_the_fast_path(rows: Any) -> None:
     body = json.dumps({"instances": [{"features": row} for row in rows]}).encode()
 
     fast = JsonRows(3).read_fast(body)
@@ -74,7 +75,7 @@ def test_dense_instances_go_the_fast_path(rows):
         {"data": {"features": {"keys": [1], "values": [1.5]}}},
     ],
 )
-def test_documented_shapes_are_one_row(instance):
+def test_documented_shapes_are_one_row(instance: Any) -> None:
     expected = [[0.0, 1.5, 0.0]]
 
     assert JsonRows(3).read(json.dumps({"instances": [instance]}).encode()).tolist() == expected
@@ -97,7 +98,7 @@ def test_documented_shapes_are_one_row(instance):
         ({"data": {"features": {"keys": [1], "values": [1], "shape": [4]}}}, r"shape is \[4\], the model takes \[3\]"),
     ],
 )
-def test_bad_instances_are_named(instance, message):
+def test_bad_instances_are_named(instance: Any, message: Any) -> None:
     good = {"features": [1, 2, 3]}
     with pytest.raises(InvalidRowsError, match="^row 2: .*" + message):
         JsonRows(3).read(json.dumps({"instances": [good, instance]}).encode())
@@ -106,12 +107,12 @@ def test_bad_instances_are_named(instance, message):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"instances":[]}', b'{"instances":5}', b"NaN"])
-def test_body_without_instances_is_refused(body):
+def test_body_without_instances_is_refused(body: Any) -> None:
     with pytest.raises(RequestError) as caught:
         JsonRows(3).read(body)
     assert caught.value.status == 400
 
 
-def test_broken_line_is_named():
+def test_broken_line_is_named() -> None:
     with pytest.raises(InvalidRowsError, match="row 2: the line is not JSON"):
         JsonRows(3).read_lines(b'{"features":[1,2,3]}\n{"features"\n')

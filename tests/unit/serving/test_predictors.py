@@ -1,6 +1,7 @@
 """Predictions are Linear Learner's, one row or many, and equal x . w + b."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from serving.predictors import LinearPredictor
 ROWS = st.lists(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), min_size=1, max_size=5)
 
 
-def make(predictor_type, loss_type, n_outputs):
+def make(predictor_type: Any, loss_type: Any, n_outputs: Any) -> Any:
     random = np.random.default_rng(3)
     return LinearModel(
         predictor_type=predictor_type,
@@ -35,7 +36,7 @@ MODELS = [
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.predictor_type}-{model.loss_type}")
 @given(rows=ROWS)
-def test_predictions_are_the_models_scores_and_labels(model, rows):
+def test_predictions_are_the_models_scores_and_labels(model: Any, rows: Any) -> None:
     predictions = LinearPredictor(model).predict(np.array(rows))
 
     scores = model.scores(rows)
@@ -49,7 +50,7 @@ def test_predictions_are_the_models_scores_and_labels(model, rows):
 @pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning")
 @pytest.mark.parametrize("n_rows", [1, 2])
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.predictor_type}-{model.loss_type}")
-def test_sum_that_overflows_is_refused_with_its_row(model, n_rows):
+def test_sum_that_overflows_is_refused_with_its_row(model: Any, n_rows: Any) -> None:
     rows = np.zeros((n_rows, 3))
     rows[-1] = np.inf * np.sign(model.weights64[:, 0])
 
@@ -58,7 +59,7 @@ def test_sum_that_overflows_is_refused_with_its_row(model, n_rows):
 
 
 @pytest.mark.parametrize("total", [-1e308, -800.0, 0.0, 800.0, 1e308])
-def test_extreme_sums_have_a_logistic(total):
+def test_extreme_sums_have_a_logistic(total: Any) -> None:
     model = LinearModel(
         predictor_type="binary_classifier",
         weights=np.ones((1, 1), np.float32),
@@ -72,7 +73,7 @@ def test_extreme_sums_have_a_logistic(total):
     assert many == [one, one]
 
 
-def test_answers_have_the_documented_shapes():
+def test_answers_have_the_documented_shapes() -> None:
     binary, multiclass = [{"score": 0.4, "predicted_label": 0}], [{"score": [0.1, 0.9], "predicted_label": 1}]
 
     assert write_json(binary) == b'{"predictions":[{"score":0.4,"predicted_label":0}]}'

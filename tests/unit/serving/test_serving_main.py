@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,16 +21,16 @@ SHARED = Path(os.environ.get("SAGESCALE_SHARED", ROOT.parent / "shared"))
 AWS_ARTIFACT = SHARED / "linear_learner" / "model.tar.gz"
 
 
-def start(*arguments):
+def start(*arguments: Any) -> Any:
     return subprocess.Popen([sys.executable, "-m", "serving", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
-def free_port():
+def free_port() -> Any:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
 
 
-def wait_until_up(port, seconds=20):
+def wait_until_up(port: Any, seconds: Any = 20) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -41,14 +42,14 @@ def wait_until_up(port, seconds=20):
     raise TimeoutError(f"nothing answers on {port}")
 
 
-def predict(port, body):
+def predict(port: Any, body: Any) -> Any:
     call = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "text/csv"})
     with urllib.request.urlopen(call, timeout=10) as response:
         return json.load(response)["predictions"]
 
 
 @pytest.mark.skipif(not AWS_ARTIFACT.exists(), reason=f"{AWS_ARTIFACT} is not here")
-def test_artifact_written_by_aws_is_served_as_it_is(tmp_path):
+def test_artifact_written_by_aws_is_served_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(AWS_ARTIFACT.read_bytes())
     (tmp_path / "requirements.txt").write_text("not ours\n")
     model, port = read_artifact(AWS_ARTIFACT), free_port()
@@ -69,7 +70,7 @@ def test_artifact_written_by_aws_is_served_as_it_is(tmp_path):
     assert process.returncode == 0
 
 
-def test_directory_without_model_ends_with_its_reason(tmp_path):
+def test_directory_without_model_ends_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").touch()
 
     process = start("--model-dir", str(tmp_path), "--port", "0")
@@ -80,7 +81,7 @@ def test_directory_without_model_ends_with_its_reason(tmp_path):
     assert "Traceback" not in errors
 
 
-def test_port_that_is_taken_ends_with_its_reason(tmp_path, binary_model):
+def test_port_that_is_taken_ends_with_its_reason(tmp_path: Path, binary_model: Any) -> None:
     write_artifact(binary_model, tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -92,7 +93,7 @@ def test_port_that_is_taken_ends_with_its_reason(tmp_path, binary_model):
     assert "Traceback" not in errors
 
 
-def test_serve_form_takes_the_containers_directory_and_port():
+def test_serve_form_takes_the_containers_directory_and_port() -> None:
     from serving.__main__ import parse_options
 
     options = parse_options(["serve"])
@@ -100,7 +101,7 @@ def test_serve_form_takes_the_containers_directory_and_port():
     assert (options.model_dir, options.port, options.host) == (Path("/opt/ml/model"), 8080, "0.0.0.0")
 
 
-def test_sigterm_lets_a_request_under_way_finish(tmp_path, binary_model):
+def test_sigterm_lets_a_request_under_way_finish(tmp_path: Path, binary_model: Any) -> None:
     write_artifact(binary_model, tmp_path)
     port = free_port()
     process = start("--model-dir", str(tmp_path), "--port", str(port))

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from training.job import JobError
 ROOT = Path(__file__).parents[3]
 
 
-def _model(path, weights=(1.0, 0.0), threshold=0.5, **others):
+def _model(path: Any, weights: Any = (1.0, 0.0), threshold: Any = 0.5, **others: Any) -> Any:
     model = LinearModel(
         **{"predictor_type": "binary_classifier", "loss_type": "logistic"} | others,
         weights=np.array([weights], np.float32).T,
@@ -25,14 +26,14 @@ def _model(path, weights=(1.0, 0.0), threshold=0.5, **others):
     return path
 
 
-def _channel(path, features, labels):
+def _channel(path: Any, features: Any, labels: Any) -> Any:
     path.mkdir(exist_ok=True)
     content = recordio.encode(np.array(features, np.float32), np.array(labels, np.float32))
     (path / "part-0000.pbr").write_bytes(content)
     return path
 
 
-def test_evaluation_counts_by_hand(tmp_path):
+def test_evaluation_counts_by_hand(tmp_path: Path) -> None:
     # sums -2, -1, 1 | 2, 3, -3 of three normal and three attacks; positive from 0 on
     test = _channel(tmp_path / "test", [[-2, 9], [-1, 9], [1, 9], [2, 9], [3, 9], [-3, 9]], [0, 0, 0, 1, 1, 1])
     arguments = ["--model", _model(tmp_path), "--test", test, "--output", tmp_path / "out"]
@@ -54,13 +55,13 @@ def test_evaluation_counts_by_hand(tmp_path):
     )
 
 
-def test_the_artifacts_threshold_decides(tmp_path):
+def test_the_artifacts_threshold_decides(tmp_path: Path) -> None:
     test = _channel(tmp_path / "test", [[-2, 0], [1, 0], [2, 0]], [0, 0, 1])
     assert evaluate.evaluate(_model(tmp_path, threshold=0.5), test)["false_alarm_rate"] == 0.5
     assert evaluate.evaluate(_model(tmp_path, threshold=0.8), test)["false_alarm_rate"] == 0.0  # logistic(1) = 0.73
 
 
-def test_several_parts_count_as_one_channel(tmp_path):
+def test_several_parts_count_as_one_channel(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(10_000, 2))
     labels = (rows[:, 0] + rows[:, 1] > 0).astype(float)
     one = evaluate.evaluate(_model(tmp_path), _channel(tmp_path / "one", rows, labels))
@@ -79,12 +80,12 @@ def test_several_parts_count_as_one_channel(tmp_path):
         (np.empty((0, 2)), [], "holds no rows"),
     ],
 )
-def test_a_channel_that_says_nothing_is_refused(tmp_path, features, labels, reason):
+def test_a_channel_that_says_nothing_is_refused(tmp_path: Path, features: Any, labels: Any, reason: Any) -> None:
     with pytest.raises(JobError, match=reason):
         evaluate.evaluate(_model(tmp_path), _channel(tmp_path / "test", features, labels))
 
 
-def test_a_missing_or_foreign_model_is_refused(tmp_path):
+def test_a_missing_or_foreign_model_is_refused(tmp_path: Path) -> None:
     test = _channel(tmp_path / "test", [[1, 2], [1, 2]], [0, 1])
     with pytest.raises(JobError, match=r"--model: .*holds no model"):
         evaluate.evaluate(test, test)
@@ -92,14 +93,14 @@ def test_a_missing_or_foreign_model_is_refused(tmp_path):
         evaluate.evaluate(_model(tmp_path, predictor_type="regressor", loss_type="squared_loss"), test)
 
 
-def test_a_broken_channel_is_refused(tmp_path):
+def test_a_broken_channel_is_refused(tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "part-0000.pbr").write_bytes(b"no records")
     with pytest.raises(JobError, match=r"part-0000\.pbr, record 1: no RecordIO magic number"):
         evaluate.evaluate(_model(tmp_path), tmp_path / "test")
 
 
-def test_the_job_runs_from_a_zip(tmp_path):
+def test_the_job_runs_from_a_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
         archive.write(ROOT / "training" / "__main__.py", "__main__.py")
         for path in [
@@ -115,7 +116,7 @@ def test_the_job_runs_from_a_zip(tmp_path):
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["accuracy"] == 1.0
 
 
-def test_an_unknown_job_is_refused():
+def test_an_unknown_job_is_refused() -> None:
     command = [sys.executable, "-m", "training", "predict"]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 2

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ FIELDS = [
 ]
 
 
-def _line(label="normal.", **fields):
+def _line(label: Any = "normal.", **fields: Any) -> Any:
     changed = [fields.get(feature.name, default) for feature, default in zip(schema.FEATURES, FIELDS, strict=True)]
     return ",".join([*changed, label]) + "\n"
 
 
-def _lines(count, first=0):
+def _lines(count: Any, first: Any = 0) -> Any:
     """Rows that can be told apart by src_bytes; one in three is normal."""
     return "".join(
         _line("normal." if number % 3 == 0 else "smurf.", src_bytes=str(number))
@@ -30,7 +31,7 @@ def _lines(count, first=0):
     )
 
 
-def _inputs(base, **files):
+def _inputs(base: Any, **files: Any) -> Any:
     for name, text in files.items():
         channel, _, file = name.partition("_")
         (base / channel).mkdir(parents=True, exist_ok=True)
@@ -38,17 +39,17 @@ def _inputs(base, **files):
     return base / "train", base / "test", base / "out"
 
 
-def _read(directory):
+def _read(directory: Any) -> Any:
     """Features and labels of a channel, parts in the order of their names."""
     blocks = [block for path in sorted(directory.iterdir()) for block in recordio.read_blocks(path)]
     return np.concatenate([block for block, _ in blocks]), np.concatenate([labels for _, labels in blocks])
 
 
-def _src_bytes(directory):
+def _src_bytes(directory: Any) -> Any:
     return _read(directory)[0][:, schema.ENCODED_COLUMNS.index("src_bytes")].astype(int).tolist()
 
 
-def _encode_plainly(line):
+def _encode_plainly(line: Any) -> Any:
     *values, label = line.rstrip("\n").split(",")
     record = {
         feature.name: value if feature.vocabulary else float(value)
@@ -57,7 +58,7 @@ def _encode_plainly(line):
     return np.array(schema.encode(record), np.float32), schema.label_of(label)
 
 
-def test_channels_hold_every_row_once(tmp_path):
+def test_channels_hold_every_row_once(tmp_path: Path) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(3000), test=_lines(50, first=5000))
     summary = preprocess.preprocess(train, test, out, validation_fraction=0.2)
     train_rows, validation_rows = _src_bytes(out / "train"), _src_bytes(out / "validation")
@@ -69,7 +70,7 @@ def test_channels_hold_every_row_once(tmp_path):
     assert summary["channels"]["test"] == {"rows": 50, "normal": 17, "attack": 33}
 
 
-def test_training_rows_are_shuffled_over_the_whole_file(tmp_path):
+def test_training_rows_are_shuffled_over_the_whole_file(tmp_path: Path) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(20_000), test=_lines(1))  # several chunks
     preprocess.preprocess(train, test, out)
     rows = np.array(_src_bytes(out / "train"))
@@ -78,7 +79,7 @@ def test_training_rows_are_shuffled_over_the_whole_file(tmp_path):
     assert abs(correlation) < 5 / np.sqrt(len(ranks))  # five sigma of independent orders
 
 
-def test_rows_are_encoded_as_the_schema_encodes_one(tmp_path):
+def test_rows_are_encoded_as_the_schema_encodes_one(tmp_path: Path) -> None:
     lines = [
         _line("smurf.", protocol_type="icmp", service="ecr_i", src_bytes="1032", serror_rate="0.17"),
         _line("normal.", service="unheard_of", flag="XX", duration="1e3", dst_bytes="-0.5"),
@@ -93,7 +94,7 @@ def test_rows_are_encoded_as_the_schema_encodes_one(tmp_path):
         assert label == expected_label
 
 
-def test_real_rows_are_encoded_as_the_schema_encodes_one():
+def test_real_rows_are_encoded_as_the_schema_encodes_one() -> None:
     path = SHARED / "kdd99" / "corrected.gz"
     if not path.exists():
         pytest.skip(f"{path} is missing")
@@ -108,14 +109,14 @@ def test_real_rows_are_encoded_as_the_schema_encodes_one():
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\n\n"])
-def test_line_endings_and_blank_lines_do_not_matter(tmp_path, ending):
+def test_line_endings_and_blank_lines_do_not_matter(tmp_path: Path, ending: Any) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(10), test="")
     (test / "rows").write_bytes(_lines(5).replace("\n", ending).encode())
     preprocess.preprocess(train, test, out)
     assert _src_bytes(out / "test") == [0, 1, 2, 3, 4]
 
 
-def test_gzip_in_several_members_equals_plain_text(tmp_path):
+def test_gzip_in_several_members_equals_plain_text(tmp_path: Path) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(10), test="")
     content = _lines(100)
     (test / "rows").write_bytes(gzip.compress(content[:4000].encode()) + gzip.compress(content[4000:].encode()))
@@ -123,7 +124,7 @@ def test_gzip_in_several_members_equals_plain_text(tmp_path):
     assert _src_bytes(out / "test") == list(range(100))
 
 
-def test_two_shards_write_what_one_machine_writes(tmp_path, monkeypatch):
+def test_two_shards_write_what_one_machine_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = {f"train_day{day}": _lines(1500, first=1500 * day) for day in range(4)} | {
         "test_a": _lines(9),
         "test_b": _lines(8),
@@ -138,7 +139,7 @@ def test_two_shards_write_what_one_machine_writes(tmp_path, monkeypatch):
         monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
         preprocess.preprocess(*_inputs(base, **{name: sources[name] for name in names}))
 
-    def contents(*bases):
+    def contents(*bases: Any) -> Any:
         paths = [path for base in bases for path in (tmp_path / base / "out").glob("*/part-*")]
         return {path.parent.name + "/" + path.name: path.read_bytes() for path in paths}
 
@@ -149,14 +150,14 @@ def test_two_shards_write_what_one_machine_writes(tmp_path, monkeypatch):
     }
 
 
-def test_parts_mix_the_sources(tmp_path):
+def test_parts_mix_the_sources(tmp_path: Path) -> None:
     train, test, out = _inputs(tmp_path, train_a=_lines(2000), train_b=_lines(2000, first=2000), test=_lines(1))
     preprocess.preprocess(train, test, out)
     names = sorted(path.name for path in (out / "train").iterdir())
     assert names[:3] == ["part-0000-a.pbr", "part-0000-b.pbr", "part-0001-a.pbr"]
 
 
-def test_a_second_run_replaces_the_first(tmp_path):
+def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(100), test=_lines(5))
     preprocess.preprocess(train, test, out)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
@@ -180,7 +181,7 @@ def test_a_second_run_replaces_the_first(tmp_path):
     ],
     ids=["text", "empty", "nan", "inf", "large", "label", "no_label", "short", "long", "not_utf8"],
 )
-def test_a_broken_row_is_named_with_file_row_and_field(tmp_path, broken, reason):
+def test_a_broken_row_is_named_with_file_row_and_field(tmp_path: Path, broken: Any, reason: Any) -> None:
     train, test, out = _inputs(tmp_path, train="", test=_lines(5))
     content = _lines(9000) + broken + _lines(100)  # not in the first chunk
     (train / "rows").write_bytes(content.encode(errors="surrogateescape"))
@@ -190,7 +191,7 @@ def test_a_broken_row_is_named_with_file_row_and_field(tmp_path, broken, reason)
     assert reason in str(caught.value)
 
 
-def test_several_broken_rows_are_reported_at_once(tmp_path):
+def test_several_broken_rows_are_reported_at_once(tmp_path: Path) -> None:
     text = _line(hot="x", urgent="y") + _lines(2) + _line("bad")
     with pytest.raises(JobError) as caught:
         preprocess.preprocess(*_inputs(tmp_path, train=_lines(5), test=text))
@@ -210,7 +211,7 @@ def test_several_broken_rows_are_reported_at_once(tmp_path):
         (b"\x00" * 3_000_000, "rows, row 1: longer than 65536 bytes"),
     ],
 )
-def test_a_file_without_rows_is_named(tmp_path, content, reason):
+def test_a_file_without_rows_is_named(tmp_path: Path, content: Any, reason: Any) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(5), test="")
     (test / "rows").write_bytes(content)
     with pytest.raises(JobError) as caught:
@@ -218,7 +219,7 @@ def test_a_file_without_rows_is_named(tmp_path, content, reason):
     assert reason in str(caught.value)
 
 
-def test_a_missing_test_file_is_named(tmp_path):
+def test_a_missing_test_file_is_named(tmp_path: Path) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(5))
     with pytest.raises(JobError, match=r"--test: .*/test does not exist; at least one raw KDD99 file is needed"):
         preprocess.preprocess(train, test, out)
@@ -227,14 +228,14 @@ def test_a_missing_test_file_is_named(tmp_path):
         preprocess.preprocess(train, test, out)
 
 
-def test_an_impossible_validation_fraction_is_refused(tmp_path):
+def test_an_impossible_validation_fraction_is_refused(tmp_path: Path) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(5), test=_lines(5))
     arguments = ["--train", train, "--test", test, "--output", out, "--validation-fraction", "0.9"]
     with pytest.raises(JobError, match=r"came 0\.9; allowed is above 0 and up to 0\.5"):
         preprocess.main([str(argument) for argument in arguments])
 
 
-def test_a_failing_job_leaves_its_reason_for_sagemaker(tmp_path):
+def test_a_failing_job_leaves_its_reason_for_sagemaker(tmp_path: Path) -> None:
     train, test, out = _inputs(tmp_path, train=_lines(5), test=_lines(3) + _line("bad"))
     (tmp_path / "output").mkdir()
     arguments = ["preprocess", "--train", train, "--test", test, "--output", out]
@@ -251,7 +252,7 @@ def test_a_failing_job_leaves_its_reason_for_sagemaker(tmp_path):
     assert (tmp_path / "output" / "message").read_text() == finished.stderr.splitlines()[-1]
 
 
-def test_keys_are_spread_evenly():
+def test_keys_are_spread_evenly() -> None:
     keys = shuffle.keys_of("file", np.arange(200_000, dtype=np.uint32))
     assert len(np.unique(keys)) == len(keys)
     counts = np.bincount((keys >> np.uint64(55)).astype(np.int64), minlength=shuffle.GROUPS)

@@ -1,4 +1,6 @@
 import struct
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,20 +13,22 @@ from training import recordio
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
-def _read(path, **options):
+def _read(path: Any, **options: Any) -> Any:
     blocks = list(recordio.read_blocks(path, **options))
     return np.concatenate([features for features, _ in blocks]), np.concatenate([labels for _, labels in blocks])
 
 
-def _message(tag, content):
+def _message(tag: Any, content: Any) -> Any:
     size = len(content)
     return bytes([tag << 3 | 2, *([size & 0x7F | 0x80, size >> 7] if size > 127 else [size])]) + content
 
 
-def _record(features, label, *, tensor=2, keys=b"", label_first=False, packed=True):
+def _record(
+    features: Any, label: Any, *, tensor: Any = 2, keys: Any = b"", label_first: Any = False, packed: Any = True
+) -> Any:
     """A framed record, built by hand from the protobuf definition."""
 
-    def entry(tag, values):
+    def entry(tag: Any, values: Any) -> Any:
         if packed:
             content = _message(1, struct.pack(f"<{len(values)}f", *values))
         else:
@@ -38,14 +42,14 @@ def _record(features, label, *, tensor=2, keys=b"", label_first=False, packed=Tr
 
 @settings(deadline=None)
 @given(st.integers(1, 40).flatmap(lambda width: arrays(np.float32, (3, width), elements=FINITE)))
-def test_encode_equals_the_protobuf_definition(rows):
+def test_encode_equals_the_protobuf_definition(rows: Any) -> None:
     labels = np.array([0.0, 1.0, -2.5], np.float32)
     expected = b"".join(_record(row.tolist(), label) for row, label in zip(rows, labels, strict=True))
     assert recordio.encode(rows, labels) == expected
 
 
 @pytest.mark.parametrize("width", [1, 2, 31, 124, 5000])
-def test_read_blocks_returns_what_encode_wrote(tmp_path, width):
+def test_read_blocks_returns_what_encode_wrote(tmp_path: Path, width: Any) -> None:
     rows = np.random.default_rng(width).normal(size=(10, width)).astype(np.float32)
     labels = np.arange(10, dtype=np.float32)
     path = tmp_path / "part.pbr"
@@ -58,7 +62,7 @@ def test_read_blocks_returns_what_encode_wrote(tmp_path, width):
 
 
 @pytest.mark.parametrize("options", [{"label_first": True}, {"packed": False}])
-def test_read_blocks_understands_other_writers(tmp_path, options):
+def test_read_blocks_understands_other_writers(tmp_path: Path, options: Any) -> None:
     path = tmp_path / "part.pbr"
     path.write_bytes(_record([1.0, 2.0], 3.0) + _record([4.0, 5.0], 6.0, **options) + _record([7.0, 8.0], 9.0))
     features, labels = _read(path)
@@ -66,7 +70,7 @@ def test_read_blocks_understands_other_writers(tmp_path, options):
     assert labels.tolist() == [3.0, 6.0, 9.0]
 
 
-def test_read_blocks_of_an_empty_file_yields_nothing(tmp_path):
+def test_read_blocks_of_an_empty_file_yields_nothing(tmp_path: Path) -> None:
     path = tmp_path / "part.pbr"
     path.touch()
     assert list(recordio.read_blocks(path)) == []
@@ -85,7 +89,7 @@ def test_read_blocks_of_an_empty_file_yields_nothing(tmp_path):
         (struct.pack("<II", 0xCED7230A, 0), "record 1: needs features and one label"),
     ],
 )
-def test_read_blocks_names_file_and_record_of_what_it_refuses(tmp_path, content, reason):
+def test_read_blocks_names_file_and_record_of_what_it_refuses(tmp_path: Path, content: Any, reason: Any) -> None:
     path = tmp_path / "part.pbr"
     path.write_bytes(content)
     with pytest.raises(recordio.RecordIOError, match=rf"part\.pbr, {reason}"):

@@ -2,6 +2,7 @@ import gzip
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,13 +19,13 @@ RECORD = {
 }
 
 
-def test_schema_has_the_documented_shape():
+def test_schema_has_the_documented_shape() -> None:
     assert len(schema.FEATURES) == 41
     assert [feature.name for feature in schema.CATEGORICAL] == ["protocol_type", "service", "flag"]
     assert len(set(schema.ENCODED_COLUMNS)) == schema.FEATURE_DIM == 38 + (3 + 1) + 70 + (11 + 1)
 
 
-def test_features_match_kddcup_names():
+def test_features_match_kddcup_names() -> None:
     names = SHARED / "kdd99" / "kddcup.names"
     if not names.exists():
         pytest.skip(f"{names} is missing")
@@ -32,7 +33,7 @@ def test_features_match_kddcup_names():
     assert [feature.name for feature in schema.FEATURES] == lines
 
 
-def test_vocabularies_cover_the_training_subset():
+def test_vocabularies_cover_the_training_subset() -> None:
     path = SHARED / "kdd99" / "kddcup.data_10_percent.gz"
     if not path.exists():
         pytest.skip(f"{path} is missing")
@@ -42,7 +43,7 @@ def test_vocabularies_cover_the_training_subset():
         assert {symbols[position] for symbols in seen} <= {*feature.vocabulary, schema.OTHER}
 
 
-def test_encode_puts_numbers_first_and_one_hot_after():
+def test_encode_puts_numbers_first_and_one_hot_after() -> None:
     encoded = dict(zip(schema.ENCODED_COLUMNS, schema.encode(RECORD), strict=True))
     assert encoded["duration"] == 0.0
     assert encoded["dst_host_srv_rerror_rate"] == 4.0
@@ -51,13 +52,13 @@ def test_encode_puts_numbers_first_and_one_hot_after():
 
 
 @pytest.mark.parametrize("field", ["protocol_type", "service", "flag"])
-def test_encode_counts_an_unknown_symbol_as_other(field):
+def test_encode_counts_an_unknown_symbol_as_other(field: Any) -> None:
     encoded = dict(zip(schema.ENCODED_COLUMNS, schema.encode({**RECORD, field: "never seen"}), strict=True))
     assert encoded[f"{field}=other"] == 1.0
     assert sum(value for column, value in encoded.items() if column.startswith(f"{field}=")) == 1.0
 
 
-def test_encode_names_every_problem_of_a_record():
+def test_encode_names_every_problem_of_a_record() -> None:
     broken = {**RECORD, "flag": 3, "land": True, "hot": "many", "urgent": math.nan, "colour": 1}
     del broken["duration"]
     with pytest.raises(schema.RecordError) as caught:
@@ -73,12 +74,12 @@ def test_encode_names_every_problem_of_a_record():
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, 10**400, 3.5e38])
-def test_encode_refuses_a_number_float32_cannot_hold(value):
+def test_encode_refuses_a_number_float32_cannot_hold(value: Any) -> None:
     with pytest.raises(schema.RecordError, match=r"src_bytes: came .*float32"):
         schema.encode({**RECORD, "src_bytes": value})
 
 
-def test_encode_accepts_numbers_whose_sum_passes_float32():
+def test_encode_accepts_numbers_whose_sum_passes_float32() -> None:
     encoded = schema.encode({**RECORD, "src_bytes": 3e38, "dst_bytes": 3e38})
     assert encoded[1:3] == [3e38, 3e38]
 
@@ -90,7 +91,7 @@ def test_encode_accepts_numbers_whose_sum_passes_float32():
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
     )
 )
-def test_encode_and_find_problems_agree_on_any_record(changes):
+def test_encode_and_find_problems_agree_on_any_record(changes: Any) -> None:
     record = {**RECORD, **changes}
     problems = schema.find_problems(record)
     if problems:
@@ -102,11 +103,11 @@ def test_encode_and_find_problems_agree_on_any_record(changes):
 
 
 @pytest.mark.parametrize(("text", "label"), [("normal.", 0), ("smurf.", 1), ("a_new_attack.", 1)])
-def test_label_of_known_forms(text, label):
+def test_label_of_known_forms(text: Any, label: Any) -> None:
     assert schema.label_of(text) == label
 
 
 @pytest.mark.parametrize("text", ["", "normal", "smurf. ", "0", "two words."])
-def test_label_of_refuses_other_forms(text):
+def test_label_of_refuses_other_forms(text: Any) -> None:
     with pytest.raises(ValueError, match=r"allowed is 'normal\.'"):
         schema.label_of(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from moto.events.models import events_backends
@@ -16,32 +17,31 @@ ROLE = "arn:aws:iam::123456789012:role/events"
 
 
 @pytest.fixture
-def client(runtime):
+def client(runtime: Any) -> Any:
     return runtime.client("events")
 
 
 @pytest.fixture
-def queue(runtime, name, eventually):
+def queue(runtime: Any, name: Any, eventually: Any) -> Any:
     """A queue, and a call that waits for its next message."""
     sqs = runtime.client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
-    def receive():
+    def receive() -> Any:
         message = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))[0]
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return json.loads(message["Body"])
 
-    receive.arn = arn
-    receive.empty = lambda: "Messages" not in sqs.receive_message(QueueUrl=url)
+    vars(receive).update(arn=arn, empty=lambda: "Messages" not in sqs.receive_message(QueueUrl=url))
     return receive
 
 
 @pytest.fixture
-def rule(client, name):
+def rule(client: Any, name: Any) -> Any:
     """Make a rule with one target; removed afterwards."""
 
-    def make(target, **options):
+    def make(target: Any, **options: Any) -> None:
         client.put_rule(Name=name, **options)
         client.put_targets(Rule=name, Targets=[{"Id": "1", **target}])
 
@@ -50,15 +50,17 @@ def rule(client, name):
     client.delete_rule(Name=name)
 
 
-def pattern(**fields):
+def pattern(**fields: Any) -> Any:
     return json.dumps({name.replace("_", "-"): value for name, value in fields.items()})
 
 
-def put(client, name, **detail):
+def put(client: Any, name: Any, **detail: Any) -> None:
     client.put_events(Entries=[{"Source": name, "DetailType": "Test", "Detail": json.dumps(detail)}])
 
 
-def test_event_reaches_a_lambda_function(client, rule, function, name, runtime, bucket, eventually):
+def test_event_reaches_a_lambda_function(
+    client: Any, rule: Any, function: Any, name: Any, runtime: Any, bucket: Any, eventually: Any
+) -> None:
     arn = function(
         "import boto3\ndef handler(event, context):\n"
         f"    boto3.client('s3').put_object(Bucket='{bucket}', Key=event['detail']['key'])\n",
@@ -70,7 +72,9 @@ def test_event_reaches_a_lambda_function(client, rule, function, name, runtime, 
     assert found[0]["Key"] == "came"
 
 
-def test_uploaded_object_starts_a_state_machine(rule, runtime, bucket, name, eventually):
+def test_uploaded_object_starts_a_state_machine(
+    rule: Any, runtime: Any, bucket: Any, name: Any, eventually: Any
+) -> None:
     machines = runtime.client("stepfunctions")
     definition = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
     arn = machines.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
@@ -87,7 +91,7 @@ def test_uploaded_object_starts_a_state_machine(rule, runtime, bucket, name, eve
     assert event["time"].endswith("Z")
 
 
-def test_end_of_an_execution_is_an_event(rule, queue, runtime, name):
+def test_end_of_an_execution_is_an_event(rule: Any, queue: Any, runtime: Any, name: Any) -> None:
     machines = runtime.client("stepfunctions")
     states = {"F": {"Type": "Fail", "Error": "Gate", "Cause": "worse than before"}}
     definition = json.dumps({"StartAt": "F", "States": states})
@@ -100,7 +104,7 @@ def test_end_of_an_execution_is_an_event(rule, queue, runtime, name):
     assert (event["detail"]["error"], event["detail"]["cause"]) == ("Gate", "worse than before")
 
 
-def test_disabled_rule_and_other_events_deliver_nothing(client, rule, queue, name):
+def test_disabled_rule_and_other_events_deliver_nothing(client: Any, rule: Any, queue: Any, name: Any) -> None:
     rule({"Arn": queue.arn}, EventPattern=pattern(source=[name]))
     put(client, "somebody.else", a=1)
     client.disable_rule(Name=name)
@@ -111,14 +115,14 @@ def test_disabled_rule_and_other_events_deliver_nothing(client, rule, queue, nam
     assert queue.empty()
 
 
-def test_target_that_fails_hands_over_to_its_dead_letter_queue(client, rule, queue, name):
+def test_target_that_fails_hands_over_to_its_dead_letter_queue(client: Any, rule: Any, queue: Any, name: Any) -> None:
     gone = "arn:aws:lambda:us-east-1:123456789012:function:gone"
     rule({"Arn": gone, "DeadLetterConfig": {"Arn": queue.arn}}, EventPattern=pattern(source=[name]))
     put(client, name, a=1)
     assert queue()["detail"] == {"a": 1}
 
 
-def test_rate_fires_a_rule_every_minute_from_its_creation(rule, queue, runtime, name):
+def test_rate_fires_a_rule_every_minute_from_its_creation(rule: Any, queue: Any, runtime: Any, name: Any) -> None:
     rule({"Arn": queue.arn, "Input": '{"mode": "retrain"}'}, ScheduleExpression="rate(1 minute)")
     clock = sandbox.events._running[0][1]
     start = datetime.now(UTC)
@@ -129,7 +133,7 @@ def test_rate_fires_a_rule_every_minute_from_its_creation(rule, queue, runtime, 
     assert events_backends[ACCOUNT_ID]["us-east-1"].event_buses["default"].rules[name].scheduled_expression
 
 
-def test_schedule_at_a_time_fires_once_at_that_time(queue, runtime, name):
+def test_schedule_at_a_time_fires_once_at_that_time(queue: Any, runtime: Any, name: Any) -> None:
     due = (datetime.now(UTC) + timedelta(minutes=2)).replace(microsecond=0)
     runtime.client("scheduler").create_schedule(
         Name=name,
@@ -147,7 +151,7 @@ def test_schedule_at_a_time_fires_once_at_that_time(queue, runtime, name):
     runtime.client("scheduler").delete_schedule(Name=name)
 
 
-def test_schedule_can_call_any_api_action(runtime, name, eventually):
+def test_schedule_can_call_any_api_action(runtime: Any, name: Any, eventually: Any) -> None:
     due = (datetime.now(UTC) + timedelta(minutes=2)).replace(microsecond=0)
     runtime.client("scheduler").create_schedule(
         Name=name,
@@ -186,5 +190,5 @@ def test_schedule_can_call_any_api_action(runtime, name, eventually):
         ),
     ],
 )
-def test_targets_get_what_they_ask_for(target, message):
+def test_targets_get_what_they_ask_for(target: Any, message: Any) -> None:
     assert target_input(target, {"source": "s", "detail": {"name": "x", "n": 3}}) == message

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 
 @pytest.fixture
-def client(runtime):
+def client(runtime: Any) -> Any:
     return runtime.client("lambda")
 
 
 @pytest.fixture
-def invoke(client, name):
+def invoke(client: Any, name: Any) -> Any:
     """Invoke the function ``name``; returns (payload, FunctionError)."""
 
-    def call(event=None, **options):
+    def call(event: Any = None, **options: Any) -> Any:
         answer = client.invoke(FunctionName=name, Payload=json.dumps(event or {}), **options)
         body = answer["Payload"].read()
         return (json.loads(body) if body else None), answer.get("FunctionError")

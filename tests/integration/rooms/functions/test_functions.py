@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError
 PID = "import os\ndef handler(event, context):\n    return os.getpid()\n"
 
 
-def test_function_sees_its_event_context_and_environment(function, invoke, name, runtime):
+def test_function_sees_its_event_context_and_environment(function: Any, invoke: Any, name: Any, runtime: Any) -> None:
     code = """
 import os
 def handler(event, context):
@@ -35,13 +36,13 @@ def handler(event, context):
     assert "VIRTUAL_ENV" not in environment
 
 
-def test_warm_calls_use_one_process_and_take_few_milliseconds(function, invoke):
+def test_warm_calls_use_one_process_and_take_few_milliseconds(function: Any, invoke: Any) -> None:
     function(PID)
     pid, _ = invoke()
     assert [invoke()[0] for _ in range(5)] == [pid] * 5
 
 
-def test_concurrent_calls_run_side_by_side(function, invoke):
+def test_concurrent_calls_run_side_by_side(function: Any, invoke: Any) -> None:
     function("import time\ndef handler(event, context):\n    time.sleep(0.8)\n")
     calls = [threading.Thread(target=invoke) for _ in range(3)]
     started = time.monotonic()
@@ -52,7 +53,9 @@ def test_concurrent_calls_run_side_by_side(function, invoke):
     assert time.monotonic() - started < 2.2
 
 
-def test_new_code_and_new_configuration_start_a_new_process(function, invoke, client, name, zipped):
+def test_new_code_and_new_configuration_start_a_new_process(
+    function: Any, invoke: Any, client: Any, name: Any, zipped: Any
+) -> None:
     function("import os\ndef handler(event, context):\n    return [os.getpid(), os.environ.get('V')]\n")
     first, _ = invoke()
     client.update_function_configuration(FunctionName=name, Environment={"Variables": {"V": "2"}})
@@ -63,7 +66,7 @@ def test_new_code_and_new_configuration_start_a_new_process(function, invoke, cl
     assert invoke()[0] == "new"
 
 
-def test_published_version_keeps_its_code(function, client, name, invoke, zipped):
+def test_published_version_keeps_its_code(function: Any, client: Any, name: Any, invoke: Any, zipped: Any) -> None:
     function("def handler(event, context):\n    return 'old'\n")
     version = client.publish_version(FunctionName=name)["Version"]
     client.update_function_code(FunctionName=name, ZipFile=zipped("def handler(event, context):\n    return 'new'\n"))
@@ -71,7 +74,7 @@ def test_published_version_keeps_its_code(function, client, name, invoke, zipped
     assert invoke(Qualifier=version)[0] == "old"
 
 
-def test_code_comes_from_the_s3_asset(function, invoke, runtime, name, zipped):
+def test_code_comes_from_the_s3_asset(function: Any, invoke: Any, runtime: Any, name: Any, zipped: Any) -> None:
     s3 = runtime.client("s3")
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="asset.zip", Body=zipped("def handler(event, context):\n    return 'asset'\n"))
@@ -79,7 +82,7 @@ def test_code_comes_from_the_s3_asset(function, invoke, runtime, name, zipped):
     assert invoke()[0] == "asset"
 
 
-def test_exception_has_lambdas_wire_form(function, invoke):
+def test_exception_has_lambdas_wire_form(function: Any, invoke: Any) -> None:
     function("def handler(event, context):\n    raise ValueError('row 3 is broken')\n")
     answer, error = invoke()
     assert error == "Unhandled"
@@ -105,7 +108,9 @@ def test_exception_has_lambdas_wire_form(function, invoke):
         ("import time\ndef handler(e, c): time.sleep(9)", {"Timeout": 1}, "Sandbox.Timedout", "timed out after 1.00 s"),
     ],
 )
-def test_failures_of_the_runtime_are_told_as_lambda_does(function, invoke, code, overrides, kind, message):
+def test_failures_of_the_runtime_are_told_as_lambda_does(
+    function: Any, invoke: Any, code: Any, overrides: Any, kind: Any, message: Any
+) -> None:
     function(code, **overrides)
     for _ in range(2):  # the second call finds a fresh process, not a broken one
         answer, error = invoke()
@@ -113,7 +118,7 @@ def test_failures_of_the_runtime_are_told_as_lambda_does(function, invoke, code,
         assert message in answer["errorMessage"]
 
 
-def test_boto3_in_a_function_reaches_the_sandbox(function, invoke, runtime, name):
+def test_boto3_in_a_function_reaches_the_sandbox(function: Any, invoke: Any, runtime: Any, name: Any) -> None:
     runtime.client("ssm").put_parameter(Name=f"/{name}", Value="42", Type="String")
     function(
         "import boto3\nssm = boto3.client('ssm')\n"
@@ -123,7 +128,9 @@ def test_boto3_in_a_function_reaches_the_sandbox(function, invoke, runtime, name
     assert invoke() == ("42", None)
 
 
-def test_log_lines_reach_the_tail_and_the_configured_log_group(function, client, name, runtime, eventually):
+def test_log_lines_reach_the_tail_and_the_configured_log_group(
+    function: Any, client: Any, name: Any, runtime: Any, eventually: Any
+) -> None:
     code = "import logging\ndef handler(event, context):\n    print('hello')\n    logging.warning('careful')\n"
     function(code, LoggingConfig={"LogGroup": f"/own/{name}"})
     tail = base64.b64decode(client.invoke(FunctionName=name, LogType="Tail")["LogResult"]).decode()
@@ -137,7 +144,9 @@ def test_log_lines_reach_the_tail_and_the_configured_log_group(function, client,
     assert client.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"] == f"/own/{name}"
 
 
-def test_event_invocation_answers_at_once_and_tells_its_destination(function, client, name, runtime, eventually):
+def test_event_invocation_answers_at_once_and_tells_its_destination(
+    function: Any, client: Any, name: Any, runtime: Any, eventually: Any
+) -> None:
     sqs = runtime.client("sqs")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -157,7 +166,7 @@ def test_event_invocation_answers_at_once_and_tells_its_destination(function, cl
     assert record["responsePayload"]["errorType"] == "KeyError"
 
 
-def test_sns_invokes_its_subscriber(function, runtime, name, eventually):
+def test_sns_invokes_its_subscriber(function: Any, runtime: Any, name: Any, eventually: Any) -> None:
     s3, sns = runtime.client("s3"), runtime.client("sns")
     s3.create_bucket(Bucket=name)
     arn = function(
@@ -180,6 +189,6 @@ def test_sns_invokes_its_subscriber(function, runtime, name, eventually):
         ({"Layers": ["arn:aws:lambda:us-east-1:1:layer:x:1"]}, "Layers arn:aws:lambda:us-east-1:1:layer:x:1"),
     ],
 )
-def test_what_cannot_run_is_refused_by_name(function, overrides, message):
+def test_what_cannot_run_is_refused_by_name(function: Any, overrides: Any, message: Any) -> None:
     with pytest.raises(ClientError, match=message):
         function("x = 1", **overrides)

@@ -3,6 +3,7 @@
 import http.client
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from sandbox import restapis
 
 
 @pytest.fixture(scope="session")
-def gateway(runtime, dataplane):
+def gateway(runtime: Any, dataplane: Any) -> Any:
     restapis.install(runtime)
     return runtime.client("apigateway")
 
@@ -18,17 +19,17 @@ def gateway(runtime, dataplane):
 class Api:
     """One REST API and calls to it."""
 
-    def __init__(self, gateway, runtime, name):
+    def __init__(self, gateway: Any, runtime: Any, name: Any) -> None:
         self.gateway = gateway
         self.runtime = runtime
         self.id = gateway.create_rest_api(name=name)["id"]
         self.root = gateway.get_resources(restApiId=self.id)["items"][0]["id"]
 
-    def resource(self, part, parent=None):
+    def resource(self, part: Any, parent: Any = None) -> Any:
         created = self.gateway.create_resource(restApiId=self.id, parentId=parent or self.root, pathPart=part)
         return created["id"]
 
-    def mock(self, resource, verb="GET", status="200", body="", **method):
+    def mock(self, resource: Any, verb: Any = "GET", status: Any = "200", body: Any = "", **method: Any) -> Any:
         """Define a method that answers `status` with `body`, without any backend."""
         place = {"restApiId": self.id, "resourceId": resource, "httpMethod": verb}
         self.gateway.put_method(**place, **{"authorizationType": "NONE"} | method)
@@ -40,11 +41,11 @@ class Api:
         )
         return place
 
-    def deploy(self, stage=None):
+    def deploy(self, stage: Any = None) -> Any:
         arguments = {"stageName": stage} if stage else {}
         return self.gateway.create_deployment(restApiId=self.id, **arguments)["id"]
 
-    def call(self, path, verb="GET", body=None, stage="v1", headers=None):
+    def call(self, path: Any, verb: Any = "GET", body: Any = None, stage: Any = "v1", headers: Any = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.runtime.dataplane_port, timeout=20)
         try:
             target = f"/restapis/{self.id}/{stage}/_user_request_{path}"
@@ -57,7 +58,7 @@ class Api:
 
 
 @pytest.fixture
-def api(gateway, runtime, name):
+def api(gateway: Any, runtime: Any, name: Any) -> Any:
     created = Api(gateway, runtime, name)
     yield created
     if created.id in {each["id"] for each in gateway.get_rest_apis()["items"]}:

@@ -1,6 +1,7 @@
 """A stage serves what its deployment froze; what belongs to the stage takes effect at once."""
 
 import json
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -8,13 +9,13 @@ from botocore.exceptions import ClientError
 RECORD = {"type": "object", "required": ["duration"], "properties": {"duration": {"type": "number"}}}
 
 
-def refused(call, **arguments):
+def refused(call: Any, **arguments: Any) -> Any:
     with pytest.raises(ClientError) as caught:
         call(**arguments)
     return caught.value.response["Error"]
 
 
-def test_deployment_is_served_and_later_changes_are_not(api):
+def test_deployment_is_served_and_later_changes_are_not(api: Any) -> None:
     health = api.resource("health")
     api.mock(health, body='{"version":1}')
     api.deploy("v1")
@@ -30,7 +31,7 @@ def test_deployment_is_served_and_later_changes_are_not(api):
     assert json.loads(api.call("/health").body) == {"version": 2}
 
 
-def test_stages_serve_different_deployments(api):
+def test_stages_serve_different_deployments(api: Any) -> None:
     health = api.resource("health")
     api.mock(health, body='{"version":1}')
     first = api.deploy()
@@ -44,7 +45,7 @@ def test_stages_serve_different_deployments(api):
     assert answers == [1, 2]
 
 
-def test_deleted_stage_and_deleted_api_are_forbidden(api):
+def test_deleted_stage_and_deleted_api_are_forbidden(api: Any) -> None:
     api.mock(api.root, body="{}")
     api.deploy("v1")
     api.deploy("v2")
@@ -56,7 +57,7 @@ def test_deleted_stage_and_deleted_api_are_forbidden(api):
     assert api.call("/", stage="v2").status == 403
 
 
-def test_deployment_that_a_stage_serves_is_not_deleted(api):
+def test_deployment_that_a_stage_serves_is_not_deleted(api: Any) -> None:
     api.mock(api.root)
     deployment = api.deploy()
     api.gateway.create_stage(restApiId=api.id, stageName="v1", deploymentId=deployment)
@@ -68,7 +69,7 @@ def test_deployment_that_a_stage_serves_is_not_deleted(api):
     assert "Active stages" in error["Message"]
 
 
-def test_stage_of_an_unknown_deployment_is_refused(api):
+def test_stage_of_an_unknown_deployment_is_refused(api: Any) -> None:
     api.mock(api.root)
     api.deploy("v1")
     operation = {"op": "replace", "path": "/deploymentId", "value": "nothing"}
@@ -81,7 +82,7 @@ def test_stage_of_an_unknown_deployment_is_refused(api):
     assert api.call("/").status == 200
 
 
-def test_deployment_of_what_is_not_emulated_is_refused_by_name(api):
+def test_deployment_of_what_is_not_emulated_is_refused_by_name(api: Any) -> None:
     place = api.mock(api.root)
     place["httpMethod"] = "POST"
     api.gateway.put_method(**place, authorizationType="NONE")
@@ -93,19 +94,19 @@ def test_deployment_of_what_is_not_emulated_is_refused_by_name(api):
     assert "POST /: integration HTTP_PROXY https://example.com/ is not emulated" in error["Message"]
 
 
-def test_deployment_with_a_method_without_integration_is_refused(api):
+def test_deployment_with_a_method_without_integration_is_refused(api: Any) -> None:
     api.mock(api.root)
     api.gateway.put_method(restApiId=api.id, resourceId=api.root, httpMethod="PUT", authorizationType="NONE")
 
     assert "No integration defined" in refused(api.gateway.create_deployment, restApiId=api.id)["Message"]
 
 
-def test_methods_are_throttled_as_their_stage_says(api):
+def test_methods_are_throttled_as_their_stage_says(api: Any) -> None:
     api.mock(api.root)
     api.mock(api.resource("free"))
     api.deploy("v1")
 
-    def set_limits(op, path, rate="0.001", burst="2"):
+    def set_limits(op: Any, path: Any, rate: Any = "0.001", burst: Any = "2") -> None:
         values = {"rateLimit": rate, "burstLimit": burst}
         operations = [
             {"op": op, "path": f"{path}/throttling/{name}", **({"value": value} if op == "replace" else {})}
@@ -124,7 +125,7 @@ def test_methods_are_throttled_as_their_stage_says(api):
     assert {api.call("/free").status for _ in range(5)} == {200}
 
 
-def test_keys_and_plans_take_effect_without_a_deployment(api, name):
+def test_keys_and_plans_take_effect_without_a_deployment(api: Any, name: Any) -> None:
     api.mock(api.root, apiKeyRequired=True)
     api.deploy("v1")
     value = f"{name}-0123456789-0123456789"
@@ -151,7 +152,7 @@ def test_keys_and_plans_take_effect_without_a_deployment(api, name):
     assert api.call("/", headers=headers).status == 403
 
 
-def test_requests_are_validated_by_the_validators_model(api):
+def test_requests_are_validated_by_the_validators_model(api: Any) -> None:
     validator = api.gateway.create_request_validator(
         restApiId=api.id, name="all", validateRequestBody=True, validateRequestParameters=True
     )["id"]
@@ -173,7 +174,7 @@ def test_requests_are_validated_by_the_validators_model(api):
     assert json.loads(missing.body) == {"message": "Missing required request parameters: [X-Tenant]"}
 
 
-def test_model_that_is_not_there_is_named(api):
+def test_model_that_is_not_there_is_named(api: Any) -> None:
     validator = api.gateway.create_request_validator(restApiId=api.id, name="body", validateRequestBody=True)["id"]
     api.mock(api.root, "POST", requestValidatorId=validator, requestModels={"application/json": "Nothing"})
 
@@ -182,7 +183,7 @@ def test_model_that_is_not_there_is_named(api):
     assert "POST /: there is no model Nothing" in error["Message"]
 
 
-def test_gateway_response_is_the_apis_own(api):
+def test_gateway_response_is_the_apis_own(api: Any) -> None:
     api.mock(api.root)
     api.gateway.put_gateway_response(
         restApiId=api.id,
@@ -199,7 +200,7 @@ def test_gateway_response_is_the_apis_own(api):
     assert answer.headers["X-Reason"] == "unknown"
 
 
-def test_endpoint_integration_keeps_what_was_put(api):
+def test_endpoint_integration_keeps_what_was_put(api: Any) -> None:
     place = {"restApiId": api.id, "resourceId": api.resource("invocations"), "httpMethod": "POST"}
     api.gateway.put_method(
         **place, authorizationType="NONE", requestParameters={"method.request.header.Content-Type": False}
@@ -227,7 +228,7 @@ def test_endpoint_integration_keeps_what_was_put(api):
     assert "Endpoint nobody of account 123456789012 not found" in unknown_endpoint.body
 
 
-def test_signed_request_is_let_in(api, runtime):
+def test_signed_request_is_let_in(api: Any, runtime: Any) -> None:
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import urllib.request
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,31 +15,32 @@ from moto.sagemaker.models import sagemaker_backends
 from sandbox.runtime import ACCOUNT_ID
 
 
-def ask(instance) -> str:
+def ask(instance: Any) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{instance['port']}/invocations", data=b"x", timeout=5) as answer:
-        return answer.read().decode()
+        return str(answer.read().decode())
 
 
-def answers_at(port) -> bool:
+def answers_at(port: Any) -> bool:
     try:
         return ask({"port": port}) != ""
     except OSError:
         return False
 
 
-def servers(name):
-    return sagemaker_backends[ACCOUNT_ID]["us-east-1"].endpoints[name].variants[0].servers
+def servers(name: Any) -> Any:
+    endpoint: Any = sagemaker_backends[ACCOUNT_ID]["us-east-1"].endpoints[name]
+    return endpoint.variants[0].servers
 
 
-def variant_of(endpoint):
+def variant_of(endpoint: Any) -> Any:
     return endpoint["ProductionVariants"][0]
 
 
 @pytest.fixture
-def update(client, name, host):
+def update(client: Any, name: Any, host: Any) -> Any:
     """Move the endpoint to a second configuration and wait."""
 
-    def run(answer="two", *, request=None, **options):
+    def run(answer: Any = "two", *, request: Any = None, **options: Any) -> Any:
         host.configure(f"{name}-2", answer, **options)
         client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2", **(request or {}))
         return host.settled()
@@ -47,10 +49,10 @@ def update(client, name, host):
 
 
 @pytest.fixture
-def scalable(runtime, name):
+def scalable(runtime: Any, name: Any) -> Any:
     """Register the endpoint's variant with Application Auto Scaling."""
 
-    def register():
+    def register() -> None:
         runtime.client("application-autoscaling").register_scalable_target(
             ServiceNamespace="sagemaker",
             ScalableDimension="sagemaker:variant:DesiredInstanceCount",
@@ -62,7 +64,7 @@ def scalable(runtime, name):
     return register
 
 
-def test_endpoint_serves_its_model_on_every_instance(host, instances, predict):
+def test_endpoint_serves_its_model_on_every_instance(host: Any, instances: Any, predict: Any) -> None:
     host("one", InitialInstanceCount=2, RoutingConfig={"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"})
     variant = variant_of(host.settled())
     assert predict() == "one"
@@ -71,7 +73,9 @@ def test_endpoint_serves_its_model_on_every_instance(host, instances, predict):
     assert variant["RoutingConfig"]["RoutingStrategy"] == "LEAST_OUTSTANDING_REQUESTS"
 
 
-def test_update_swaps_all_instances_and_ends_the_old_ones(host, name, instances, update, predict):
+def test_update_swaps_all_instances_and_ends_the_old_ones(
+    host: Any, name: Any, instances: Any, update: Any, predict: Any
+) -> None:
     host("one")
     (old,) = instances()
     endpoint = update("two")
@@ -80,12 +84,14 @@ def test_update_swaps_all_instances_and_ends_the_old_ones(host, name, instances,
     assert not answers_at(old["port"])
 
 
-def test_update_and_scaling_under_load_lose_no_request(client, host, name, update, predict):
+def test_update_and_scaling_under_load_lose_no_request(
+    client: Any, host: Any, name: Any, update: Any, predict: Any
+) -> None:
     host("one")
     over = threading.Event()
     answers: list[str] = []
 
-    def call():
+    def call() -> None:
         while not over.is_set():
             try:
                 answers.append(predict())
@@ -107,7 +113,9 @@ def test_update_and_scaling_under_load_lose_no_request(client, host, name, updat
     assert predict() == "two"
 
 
-def test_failed_update_leaves_the_old_configuration_in_service(client, host, name, instances, update, predict):
+def test_failed_update_leaves_the_old_configuration_in_service(
+    client: Any, host: Any, name: Any, instances: Any, update: Any, predict: Any
+) -> None:
     host("one")
     before = instances()
     endpoint = update("two", environment={"MODE": "crash"})
@@ -119,7 +127,7 @@ def test_failed_update_leaves_the_old_configuration_in_service(client, host, nam
     client.delete_endpoint_config(EndpointConfigName=f"{name}-2")
 
 
-def test_endpoint_fails_with_the_missing_artifact_in_its_reason(host, bucket, client, name):
+def test_endpoint_fails_with_the_missing_artifact_in_its_reason(host: Any, bucket: Any, client: Any, name: Any) -> None:
     host(model_data=f"s3://{bucket}/models/gone.tar.gz")
     endpoint = host.settled()
     assert endpoint["EndpointStatus"] == "Failed"
@@ -128,11 +136,11 @@ def test_endpoint_fails_with_the_missing_artifact_in_its_reason(host, bucket, cl
         client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-1")
 
 
-def test_scaling_starts_and_ends_processes(client, host, name, instances):
+def test_scaling_starts_and_ends_processes(client: Any, host: Any, name: Any, instances: Any) -> None:
     host("one")
     first = instances()
 
-    def scale(**wanted):
+    def scale(**wanted: Any) -> Any:
         client.update_endpoint_weights_and_capacities(
             EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "main", **wanted}]
         )
@@ -148,7 +156,9 @@ def test_scaling_starts_and_ends_processes(client, host, name, instances):
     assert [answers_at(instance["port"]) for instance in three] == [True, False, False]
 
 
-def test_scale_out_without_the_artifact_leaves_the_count(client, host, name, runtime, bucket, predict):
+def test_scale_out_without_the_artifact_leaves_the_count(
+    client: Any, host: Any, name: Any, runtime: Any, bucket: Any, predict: Any
+) -> None:
     host("one")
     runtime.client("s3").delete_object(Bucket=bucket, Key=f"models/{name}-1.tar.gz")
     client.update_endpoint_weights_and_capacities(
@@ -177,8 +187,8 @@ def test_scale_out_without_the_artifact_leaves_the_count(client, host, name, run
     ],
 )
 def test_update_keeps_live_counts_and_weights_only_when_asked(
-    client, host, name, update, request_fields, count, weight
-):
+    client: Any, host: Any, name: Any, update: Any, request_fields: Any, count: Any, weight: Any
+) -> None:
     host("one")
     client.update_endpoint_weights_and_capacities(
         EndpointName=name,
@@ -189,7 +199,9 @@ def test_update_keeps_live_counts_and_weights_only_when_asked(
     assert (variant["CurrentInstanceCount"], variant["CurrentWeight"]) == (count, weight)
 
 
-def test_instance_type_cannot_change_under_automatic_scaling(client, host, name, update, scalable):
+def test_instance_type_cannot_change_under_automatic_scaling(
+    client: Any, host: Any, name: Any, update: Any, scalable: Any
+) -> None:
     host("one")
     scalable()
     with pytest.raises(ClientError, match='"main" must be deregistered as scalable targets'):
@@ -199,14 +211,16 @@ def test_instance_type_cannot_change_under_automatic_scaling(client, host, name,
     assert host.settled()["EndpointConfigName"] == f"{name}-3"
 
 
-def test_variant_cannot_be_removed_under_automatic_scaling(client, host, name, update, scalable):
+def test_variant_cannot_be_removed_under_automatic_scaling(
+    client: Any, host: Any, name: Any, update: Any, scalable: Any
+) -> None:
     host("one")
     scalable()
     with pytest.raises(ClientError, match='"main" must be deregistered'):
         update("two", VariantName="other")
 
 
-def test_instance_that_dies_is_replaced(host, instances, predict, name, eventually):
+def test_instance_that_dies_is_replaced(host: Any, instances: Any, predict: Any, name: Any, eventually: Any) -> None:
     host("one", InitialInstanceCount=2)
     first, second = instances()
     server = next(item for item in servers(name) if item.port == first["port"])
@@ -218,7 +232,9 @@ def test_instance_that_dies_is_replaced(host, instances, predict, name, eventual
     assert not server.root.exists()
 
 
-def test_deleting_ends_processes_and_scaling(client, host, name, instances, predict, runtime, scalable, eventually):
+def test_deleting_ends_processes_and_scaling(
+    client: Any, host: Any, name: Any, instances: Any, predict: Any, runtime: Any, scalable: Any, eventually: Any
+) -> None:
     host("one")
     scalable()
     (instance,) = instances()
@@ -235,7 +251,7 @@ def test_deleting_ends_processes_and_scaling(client, host, name, instances, pred
         client.describe_endpoint(EndpointName=name)
 
 
-def test_busy_endpoint_refuses_changes(client, host, name):
+def test_busy_endpoint_refuses_changes(client: Any, host: Any, name: Any) -> None:
     host("one", wait=False)
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-1")
@@ -244,7 +260,7 @@ def test_busy_endpoint_refuses_changes(client, host, name):
     host.settled()
 
 
-def test_configuration_in_use_cannot_be_deleted_or_replaced(client, host, name):
+def test_configuration_in_use_cannot_be_deleted_or_replaced(client: Any, host: Any, name: Any) -> None:
     host("one")
     with pytest.raises(ClientError, match="Cannot delete endpoint configuration"):
         client.delete_endpoint_config(EndpointConfigName=f"{name}-1")
@@ -252,7 +268,7 @@ def test_configuration_in_use_cannot_be_deleted_or_replaced(client, host, name):
         host.configure(f"{name}-1")
 
 
-def test_instances_log_to_cloudwatch(host, name, runtime, eventually):
+def test_instances_log_to_cloudwatch(host: Any, name: Any, runtime: Any, eventually: Any) -> None:
     host("one")
     logs = runtime.client("logs")
     group = f"/aws/sagemaker/Endpoints/{name}"
@@ -265,7 +281,7 @@ def test_instances_log_to_cloudwatch(host, name, runtime, eventually):
 @pytest.mark.parametrize(
     "instance_type", ["ml.m4.xlarge", "ml.m6i.large", "ml.c7i.xlarge", "ml.m7i.large", "ml.g5.xlarge"]
 )
-def test_current_instance_types_are_accepted(host, name, instance_type):
+def test_current_instance_types_are_accepted(host: Any, name: Any, instance_type: Any) -> None:
     host.configure(f"{name}-1", InstanceType=instance_type)
 
 
@@ -277,19 +293,19 @@ def test_current_instance_types_are_accepted(host, name, instance_type):
         ({"AcceleratorType": "ml.eia1.medium"}, "does not emulate .*AcceleratorType"),
     ],
 )
-def test_what_cannot_be_hosted_is_refused_by_name(host, name, variant, message):
+def test_what_cannot_be_hosted_is_refused_by_name(host: Any, name: Any, variant: Any, message: Any) -> None:
     with pytest.raises(ClientError, match=message):
         host.configure(f"{name}-1", **variant)
 
 
-def test_canary_deployment_is_refused_by_name(host, name, update):
+def test_canary_deployment_is_refused_by_name(host: Any, name: Any, update: Any) -> None:
     host("one")
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 60}}}
     with pytest.raises(ClientError, match=r"does not emulate .*Type = 'CANARY'"):
         update("two", request={"DeploymentConfig": policy})
 
 
-def test_model_with_an_unknown_image_is_refused_by_name(client, name):
+def test_model_with_an_unknown_image_is_refused_by_name(client: Any, name: Any) -> None:
     container = {"Image": "1.dkr.ecr.us-east-1.amazonaws.com/own-server:2", "ModelDataUrl": "s3://a/b"}
     with pytest.raises(ClientError, match=r"hosting image .*own-server:2.*linear-learner"):
         client.create_model(ModelName=name, ExecutionRoleArn="arn:aws:iam::1:role/x", PrimaryContainer=container)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ ROLE = "arn:aws:iam::123456789012:role/job"
 
 
 @pytest.fixture
-def trained(client, name, bucket, put, channel, wait_for):
+def trained(client: Any, name: Any, bucket: Any, put: Any, channel: Any, wait_for: Any) -> Any:
     """A training job of Linear Learner on two features, one of which decides."""
     rng = np.random.default_rng(5)
     rows = rng.normal(size=(600, 2))
@@ -37,8 +39,8 @@ def trained(client, name, bucket, put, channel, wait_for):
 
 
 def test_linear_learner_trains_and_is_served_with_its_own_scores(
-    trained, client, name, get, dataplane, predict, wait_for, tmp_path
-):
+    trained: Any, client: Any, name: Any, get: Any, dataplane: Any, predict: Any, wait_for: Any, tmp_path: Path
+) -> None:
     metrics = {item["MetricName"]: item["Value"] for item in trained["FinalMetricDataList"]}
     assert metrics["validation:binary_classification_accuracy"] > 0.9
     assert {"validation:objective_loss", "validation:binary_f_beta", "train:objective_loss"} <= set(metrics)

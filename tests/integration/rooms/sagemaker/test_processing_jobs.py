@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -25,22 +27,22 @@ sys.exit(1)
 """
 
 
-def source(name, uri, path, **more):
+def source(name: Any, uri: Any, path: Any, **more: Any) -> Any:
     return {
         "InputName": name,
         "S3Input": {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File", **more},
     }
 
 
-def output(name, uri, path):
+def output(name: Any, uri: Any, path: Any) -> Any:
     return {"OutputName": name, "S3Output": {"S3Uri": uri, "LocalPath": path, "S3UploadMode": "EndOfJob"}}
 
 
 @pytest.fixture
-def process(client, name, put, bucket, image, wait_for):
+def process(client: Any, name: Any, put: Any, bucket: Any, image: Any, wait_for: Any) -> Any:
     """Run a Python script as a processing job."""
 
-    def run(script, *, wait=True, count=1, more_input=None, **overrides):
+    def run(script: Any, *, wait: Any = True, count: Any = 1, more_input: Any = None, **overrides: Any) -> Any:
         put("data/a.csv", "a")
         put("data/b.csv", "b")
         inputs = [
@@ -70,14 +72,14 @@ def process(client, name, put, bucket, image, wait_for):
     return run
 
 
-def test_processing_job_reads_inputs_and_uploads_outputs(process, get):
+def test_processing_job_reads_inputs_and_uploads_outputs(process: Any, get: Any) -> None:
     job = process(COPY)
     assert job["ProcessingJobStatus"] == "Completed"
     assert job["ProcessingStartTime"] <= job["ProcessingEndTime"]
     assert (get("out/a.csv"), get("out/b.csv"), get("out/region.txt")) == (b"A", b"B", b"us-east-1")
 
 
-def test_failed_processing_job_carries_the_exit_message(process, runtime, bucket):
+def test_failed_processing_job_carries_the_exit_message(process: Any, runtime: Any, bucket: Any) -> None:
     job = process(FAIL)
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: See job logs for more information")
@@ -85,7 +87,7 @@ def test_failed_processing_job_carries_the_exit_message(process, runtime, bucket
     assert runtime.client("s3").list_objects_v2(Bucket=bucket, Prefix="out/")["KeyCount"] == 0
 
 
-def test_sharded_input_is_spread_over_instances(process, get, runtime, bucket):
+def test_sharded_input_is_spread_over_instances(process: Any, get: Any, runtime: Any, bucket: Any) -> None:
     shards = """
 import json, os, pathlib, sys
 config = json.loads((pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"]) / "config/resourceconfig.json").read_text())
@@ -97,14 +99,14 @@ names = sorted(path.name for path in pathlib.Path(sys.argv[1]).iterdir())
     assert (get("out/algo-1"), get("out/algo-2")) == (b"a.csv", b"b.csv")
 
 
-def test_stop_and_max_runtime_end_as_stopped(process, client, name, wait_for):
+def test_stop_and_max_runtime_end_as_stopped(process: Any, client: Any, name: Any, wait_for: Any) -> None:
     describe = process("import time; time.sleep(60)", wait=False)
     wait_for(lambda: {"started": "ProcessingStartTime" in describe()}, "started", until=(True,))
     client.stop_processing_job(ProcessingJobName=name)
     assert wait_for(describe, "ProcessingJobStatus", until=("Stopped",))
 
 
-def test_max_runtime_stops_the_job(process):
+def test_max_runtime_stops_the_job(process: Any) -> None:
     job = process("import time; time.sleep(60)", StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert job["ProcessingJobStatus"] == "Stopped"
 
@@ -121,6 +123,6 @@ def test_max_runtime_stops_the_job(process):
         ),
     ],
 )
-def test_what_cannot_run_is_refused_by_name(process, more_input, overrides, message):
+def test_what_cannot_run_is_refused_by_name(process: Any, more_input: Any, overrides: Any, message: Any) -> None:
     with pytest.raises(ClientError, match=message):
         process(COPY, more_input=more_input, **overrides)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -9,10 +11,18 @@ ROLE = "arn:aws:iam::123456789012:role/job"
 
 
 @pytest.fixture
-def tune(client, name, bucket, put, image, channel, wait_for):
+def tune(client: Any, name: Any, bucket: Any, put: Any, image: Any, channel: Any, wait_for: Any) -> Any:
     """Start a tuning job over ``x``, whose best value is 0.3, and wait for its end."""
 
-    def run(strategy="Bayesian", *, jobs=8, static=None, ranges=None, wait=True, **config):
+    def run(
+        strategy: Any = "Bayesian",
+        *,
+        jobs: Any = 8,
+        static: Any = None,
+        ranges: Any = None,
+        wait: Any = True,
+        **config: Any,
+    ) -> Any:
         put("data/train.csv", "1,2")
         client.create_hyper_parameter_tuning_job(
             HyperParameterTuningJobName=name,
@@ -47,7 +57,7 @@ def tune(client, name, bucket, put, image, channel, wait_for):
     return run
 
 
-def test_tuning_serves_the_best_of_its_training_jobs(tune, client, name):
+def test_tuning_serves_the_best_of_its_training_jobs(tune: Any, client: Any, name: Any) -> None:
     job = tune()
     summaries = client.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)[
         "TrainingJobSummaries"
@@ -56,14 +66,14 @@ def test_tuning_serves_the_best_of_its_training_jobs(tune, client, name):
     assert job["TrainingJobStatusCounters"]["Completed"] == len(summaries) == 8
     distance = {item["TrainingJobName"]: abs(float(item["TunedHyperParameters"]["x"]) - 0.3) for item in summaries}
     best = job["BestTrainingJob"]
-    assert best["TrainingJobName"] == min(distance, key=distance.get)
+    assert best["TrainingJobName"] == min(distance, key=distance.__getitem__)
     training = client.describe_training_job(TrainingJobName=best["TrainingJobName"])
     assert training["TuningJobArn"] == job["HyperParameterTuningJobArn"]
     assert training["HyperParameters"]["x"] == best["TunedHyperParameters"]["x"]
     assert training["ModelArtifacts"]["S3ModelArtifacts"]
 
 
-def test_tuning_runs_at_most_its_parallel_jobs(tune, client, name):
+def test_tuning_runs_at_most_its_parallel_jobs(tune: Any, client: Any, name: Any) -> None:
     tune(jobs=6, strategy="Random")
     summaries = client.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)[
         "TrainingJobSummaries"
@@ -77,7 +87,7 @@ def test_tuning_runs_at_most_its_parallel_jobs(tune, client, name):
     assert 2 <= most <= 4
 
 
-def test_grid_tuning_tries_every_category(tune, client, name):
+def test_grid_tuning_tries_every_category(tune: Any, client: Any, name: Any) -> None:
     tune("Grid", ranges={"CategoricalParameterRanges": [{"Name": "x", "Values": ["0.1", "0.3", "0.9"]}]})
     summaries = client.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)[
         "TrainingJobSummaries"
@@ -85,14 +95,14 @@ def test_grid_tuning_tries_every_category(tune, client, name):
     assert {item["TunedHyperParameters"]["x"] for item in summaries} == {"0.1", "0.3", "0.9"}
 
 
-def test_tuning_fails_with_the_reason_when_every_training_job_fails(tune):
+def test_tuning_fails_with_the_reason_when_every_training_job_fails(tune: Any) -> None:
     job = tune(jobs=2, static={"mode": "crash"})
     assert job["HyperParameterTuningJobStatus"] == "Failed"
     assert "after running 2 training jobs" in job["FailureReason"]
     assert "no learning rate" in job["FailureReason"]
 
 
-def test_stopped_tuning_stops_its_training_jobs(tune, client, name, wait_for):
+def test_stopped_tuning_stops_its_training_jobs(tune: Any, client: Any, name: Any, wait_for: Any) -> None:
     describe = tune(static={"mode": "sleep"}, wait=False)
     wait_for(lambda: describe()["TrainingJobStatusCounters"], "InProgress", until=(4,))
     client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
@@ -115,6 +125,6 @@ def test_stopped_tuning_stops_its_training_jobs(tune, client, name, wait_for):
         ),
     ],
 )
-def test_what_cannot_be_tuned_is_refused_by_name(tune, overrides, message):
+def test_what_cannot_be_tuned_is_refused_by_name(tune: Any, overrides: Any, message: Any) -> None:
     with pytest.raises(ClientError, match=message):
         tune(**overrides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,15 +11,15 @@ ROLE = "arn:aws:iam::123456789012:role/workflow"
 
 
 @pytest.fixture
-def client(runtime):
+def client(runtime: Any) -> Any:
     return runtime.client("stepfunctions")
 
 
 @pytest.fixture
-def start(client, name):
+def start(client: Any, name: Any) -> Any:
     """Create the state machine ``name`` of the given states, and start it; returns a describing call."""
 
-    def begin(states, *, first=None, data=None, **options):
+    def begin(states: Any, *, first: Any = None, data: Any = None, **options: Any) -> Any:
         definition = {"StartAt": first or next(iter(states)), "States": states, **options}
         machine = client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)
         arn = client.start_execution(
@@ -30,10 +31,10 @@ def start(client, name):
 
 
 @pytest.fixture
-def run(start, wait_for):
+def run(start: Any, wait_for: Any) -> Any:
     """Run a state machine; returns its output, or (status, error, cause)."""
 
-    def to_the_end(states, **options):
+    def to_the_end(states: Any, **options: Any) -> Any:
         execution = wait_for(start(states, **options), "status", until=("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"))
         if execution["status"] == "SUCCEEDED":
             return json.loads(execution["output"])
@@ -43,10 +44,10 @@ def run(start, wait_for):
 
 
 @pytest.fixture
-def training(name, bucket, put, image):
+def training(name: Any, bucket: Any, put: Any, image: Any) -> Any:
     """Parameters of a training job of the fake algorithm."""
 
-    def parameters(**overrides):
+    def parameters(**overrides: Any) -> Any:
         data = put("data/train.csv", "1,2")
         source = {"S3DataType": "S3Prefix", "S3Uri": data, "S3DataDistributionType": "FullyReplicated"}
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,35 +12,37 @@ from botocore.exceptions import ClientError
 TRAIN = "arn:aws:states:::sagemaker:createTrainingJob.sync"
 
 
-def task(resource, parameters, **more):
+def task(resource: Any, parameters: Any, **more: Any) -> Any:
     return {"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True, **more}
 
 
-def aws_sdk(service, action, parameters, **more):
+def aws_sdk(service: Any, action: Any, parameters: Any, **more: Any) -> Any:
     return task(f"arn:aws:states:::aws-sdk:{service}:{action}", parameters, **more)
 
 
-def test_training_job_sync_ends_with_the_jobs_description(run, training, name):
+def test_training_job_sync_ends_with_the_jobs_description(run: Any, training: Any, name: Any) -> None:
     job = run({"Train": task(TRAIN, training())})
     assert (job["TrainingJobName"], job["TrainingJobStatus"]) == (name, "Completed")
     assert job["ModelArtifacts"]["S3ModelArtifacts"].endswith("model.tar.gz")
     assert abs(job["TrainingEndTime"] - time.time() * 1000) < 60_000
 
 
-def test_failed_job_is_task_failed_with_the_job_as_cause(run, training):
+def test_failed_job_is_task_failed_with_the_job_as_cause(run: Any, training: Any) -> None:
     status, error, cause = run({"Train": task(TRAIN, training(HyperParameters={"mode": "crash"}))})
     assert (status, error) == ("FAILED", "States.TaskFailed")
     assert json.loads(cause)["FailureReason"] == "AlgorithmError: ValueError: no learning rate, exit code: 1"
 
 
-def test_refused_job_is_an_amazon_sagemaker_exception(run, training):
+def test_refused_job_is_an_amazon_sagemaker_exception(run: Any, training: Any) -> None:
     status, error, cause = run({"Train": task(TRAIN, training(CheckpointConfig={"S3Uri": "s3://a/b"}))})
     assert (status, error) == ("FAILED", "SageMaker.AmazonSageMakerException")
     assert "does not emulate CheckpointConfig" in cause
     assert "Error Code: ValidationException" in cause
 
 
-def test_duplicate_job_name_can_be_retried_with_the_retry_count_in_it(run, training, name, runtime):
+def test_duplicate_job_name_can_be_retried_with_the_retry_count_in_it(
+    run: Any, training: Any, name: Any, runtime: Any
+) -> None:
     runtime.client("sagemaker").create_training_job(**training(TrainingJobName=f"{name}-0"))
     parameters = training()
     del parameters["TrainingJobName"]
@@ -48,7 +51,7 @@ def test_duplicate_job_name_can_be_retried_with_the_retry_count_in_it(run, train
     assert run({"Train": task(TRAIN, parameters, Retry=retry)})["TrainingJobName"] == f"{name}-1"
 
 
-def test_processing_job_sync_runs_the_jobs_entrypoint(run, image, name):
+def test_processing_job_sync_runs_the_jobs_entrypoint(run: Any, image: Any, name: Any) -> None:
     parameters = {
         "ProcessingJobName": name,
         "ProcessingResources": {
@@ -61,7 +64,7 @@ def test_processing_job_sync_runs_the_jobs_entrypoint(run, image, name):
     assert job["ProcessingJobStatus"] == "Completed"
 
 
-def test_tuning_job_sync_names_the_best_training_job(run, training, name):
+def test_tuning_job_sync_names_the_best_training_job(run: Any, training: Any, name: Any) -> None:
     definition = training(HyperParameters={})
     static = {"StaticHyperParameters": definition.pop("HyperParameters")}
     del definition["TrainingJobName"]
@@ -81,14 +84,16 @@ def test_tuning_job_sync_names_the_best_training_job(run, training, name):
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "0.3"}
 
 
-def test_transform_job_is_refused_by_name(client, name):
+def test_transform_job_is_refused_by_name(client: Any, name: Any) -> None:
     states = {"Transform": task("arn:aws:states:::sagemaker:createTransformJob.sync", {})}
     definition = json.dumps({"StartAt": "Transform", "States": states})
     with pytest.raises(ClientError, match=r"sagemaker:createTransformJob.sync not recognized"):
         client.create_state_machine(name=name, definition=definition, roleArn="arn:aws:iam::123456789012:role/x")
 
 
-def test_stopping_the_execution_stops_its_job(start, training, client, runtime, name, wait_for, eventually):
+def test_stopping_the_execution_stops_its_job(
+    start: Any, training: Any, client: Any, runtime: Any, name: Any, wait_for: Any, eventually: Any
+) -> None:
     describe = start({"Train": task(TRAIN, training(HyperParameters={"mode": "sleep"}))})
     job = lambda: runtime.client("sagemaker").describe_training_job(TrainingJobName=name)  # noqa: E731
     eventually(lambda: runtime.client("sagemaker").list_training_jobs(NameContains=name)["TrainingJobSummaries"])
@@ -97,7 +102,9 @@ def test_stopping_the_execution_stops_its_job(start, training, client, runtime, 
     assert wait_for(describe, "status", until=("ABORTED",))
 
 
-def test_task_that_times_out_stops_its_job_and_can_be_caught(run, training, runtime, name, wait_for):
+def test_task_that_times_out_stops_its_job_and_can_be_caught(
+    run: Any, training: Any, runtime: Any, name: Any, wait_for: Any
+) -> None:
     catch = [{"ErrorEquals": ["States.Timeout"], "Next": "Late", "ResultPath": "$.error"}]
     states = {
         "Train": task(TRAIN, training(HyperParameters={"mode": "sleep"}), TimeoutSeconds=3, Catch=catch),
@@ -108,11 +115,11 @@ def test_task_that_times_out_stops_its_job_and_can_be_caught(run, training, runt
     wait_for(job, "TrainingJobStatus", until=("Stopped",))
 
 
-def test_execution_that_times_out_says_so(run):
+def test_execution_that_times_out_says_so(run: Any) -> None:
     assert run({"Wait": {"Type": "Wait", "Seconds": 30, "End": True}}, TimeoutSeconds=1)[0] == "TIMED_OUT"
 
 
-def test_s3_object_is_read_and_parsed(run, put, bucket):
+def test_s3_object_is_read_and_parsed(run: Any, put: Any, bucket: Any) -> None:
     put("evaluation.json", json.dumps({"accuracy": 0.93, "matrix": [[1, 2], [3, 4]]}))
     selector = {"metrics.$": "States.StringToJson($.Body)"}
     states = {
@@ -121,7 +128,7 @@ def test_s3_object_is_read_and_parsed(run, put, bucket):
     assert run(states)["metrics"]["accuracy"] == 0.93
 
 
-def test_s3_listing_and_copy_give_plain_values(run, put, get, bucket):
+def test_s3_listing_and_copy_give_plain_values(run: Any, put: Any, get: Any, bucket: Any) -> None:
     put("a/one", "1")
     listing = aws_sdk("s3", "listObjectsV2", {"Bucket": bucket, "Prefix": "a/"}, Next="Copy")
     del listing["End"]
@@ -139,11 +146,13 @@ def test_s3_listing_and_copy_give_plain_values(run, put, get, bucket):
         ("sagemaker", "describeEndpoint", {"EndpointName": "nothing"}, "SageMaker.SageMakerException"),
     ],
 )
-def test_errors_of_sdk_calls_have_the_services_names(run, service, action, parameters, error):
+def test_errors_of_sdk_calls_have_the_services_names(
+    run: Any, service: Any, action: Any, parameters: Any, error: Any
+) -> None:
     assert run({"Call": aws_sdk(service, action, parameters)})[1] == error
 
 
-def test_parameter_sns_and_events_are_called(run, name, runtime):
+def test_parameter_sns_and_events_are_called(run: Any, name: Any, runtime: Any) -> None:
     topic = runtime.client("sns").create_topic(Name=name)["TopicArn"]
     put_parameter = aws_sdk("ssm", "putParameter", {"Name": f"/{name}", "Value": "42", "Type": "String"}, Next="Tell")
     del put_parameter["End"]
@@ -160,7 +169,7 @@ def test_parameter_sns_and_events_are_called(run, name, runtime):
     assert runtime.client("ssm").get_parameter(Name=f"/{name}")["Parameter"]["Value"] == "42"
 
 
-def test_lambda_answers_and_its_error_can_be_caught_by_type(run, function, name):
+def test_lambda_answers_and_its_error_can_be_caught_by_type(run: Any, function: Any, name: Any) -> None:
     function("class Bad(Exception): pass\ndef handler(event, context):\n    raise Bad('no ' + event['what'])\n")
     catch = [{"ErrorEquals": ["Bad"], "Next": "Caught", "ResultPath": "$.error"}]
     invoke = task(
@@ -171,7 +180,7 @@ def test_lambda_answers_and_its_error_can_be_caught_by_type(run, function, name)
     assert json.loads(caught["error"]["Cause"])["errorMessage"] == "no luck"
 
 
-def test_nested_state_machine_sync2_returns_its_output(run, client, name):
+def test_nested_state_machine_sync2_returns_its_output(run: Any, client: Any, name: Any) -> None:
     inner = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": {"n": 7}, "End": True}}})
     arn = client.create_state_machine(
         name=f"{name}-inner", definition=inner, roleArn="arn:aws:iam::123456789012:role/x"
@@ -184,12 +193,12 @@ def test_nested_state_machine_sync2_returns_its_output(run, client, name):
     ("path", "value"),
     [("$.a[0].b", 1), ("$.a[0].c", [5]), ("$.a[1]", {"b": 2}), ("$.a[*].b", [1, 2]), ("$['x y']", 3)],
 )
-def test_paths_name_values_as_in_step_functions(run, path, value):
+def test_paths_name_values_as_in_step_functions(run: Any, path: Any, value: Any) -> None:
     data = {"a": [{"b": 1, "c": [5]}, {"b": 2}], "x y": 3}
     states = {"P": {"Type": "Pass", "Parameters": {"found.$": path}, "End": True}}
     assert run(states, data=data)["found"] == value
 
 
-def test_jsonata_expressions_are_evaluated(run):
+def test_jsonata_expressions_are_evaluated(run: Any) -> None:
     states = {"P": {"Type": "Pass", "Output": {"sum": "{% $sum($states.input.n) %}"}, "End": True}}
     assert run(states, data={"n": [1, 2, 3]}, QueryLanguage="JSONata") == {"sum": 6}

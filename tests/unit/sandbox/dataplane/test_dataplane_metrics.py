@@ -1,5 +1,7 @@
 """Bins and distributions, without sockets."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from sandbox.dataplane.throttling import Limits, Quota, TokenBucket
 
 
 @given(st.lists(st.integers(0, 10**8), min_size=1, max_size=200))
-def test_buckets_keep_every_value_within_two_percent(values):
+def test_buckets_keep_every_value_within_two_percent(values: Any) -> None:
     distribution = Distribution()
     for value in values:
         distribution.add(value)
@@ -24,7 +26,7 @@ def test_buckets_keep_every_value_within_two_percent(values):
         assert lower <= value <= lower * (1 + 1 / 64) + 1
 
 
-def test_bins_start_at_whole_minutes_and_tell_when_they_are_complete():
+def test_bins_start_at_whole_minutes_and_tell_when_they_are_complete() -> None:
     metrics = VariantMetrics(60)
     metrics.bin_at(125.0).invocations += 1
     metrics.bin_at(179.9).invocations += 1
@@ -39,7 +41,7 @@ def test_bins_start_at_whole_minutes_and_tell_when_they_are_complete():
     assert [each["start"] for each in metrics.since(150, now=200.0)] == [180]
 
 
-def test_compressed_minute_has_its_own_length():
+def test_compressed_minute_has_its_own_length() -> None:
     metrics = VariantMetrics(2)
     for now in np.arange(10, 20, 0.5):
         metrics.bin_at(float(now)).invocations += 1
@@ -49,7 +51,7 @@ def test_compressed_minute_has_its_own_length():
     ]
 
 
-def test_metrics_of_a_forgotten_endpoint_are_gone():
+def test_metrics_of_a_forgotten_endpoint_are_gone() -> None:
     metrics = Metrics(60)
     metrics.variant("a", "main").bin_at(0.0).invocations += 1
     metrics.variant("ab", "main")
@@ -58,7 +60,7 @@ def test_metrics_of_a_forgotten_endpoint_are_gone():
     assert list(metrics.since(0, 0)["endpoints"]) == ["ab"]
 
 
-def test_bucket_lets_its_burst_and_then_its_rate_through():
+def test_bucket_lets_its_burst_and_then_its_rate_through() -> None:
     bucket = TokenBucket(rate=10, burst=5)
 
     passed = [bucket.take(1 + n / 1000) for n in range(2001)]  # two seconds, 1000 attempts a second
@@ -67,7 +69,7 @@ def test_bucket_lets_its_burst_and_then_its_rate_through():
     assert sum(passed) == 25  # 5 + 10/s x 2 s
 
 
-def test_bucket_holds_no_more_than_its_burst():
+def test_bucket_holds_no_more_than_its_burst() -> None:
     bucket = TokenBucket(rate=10, burst=5)
     bucket.take(1.0)
 
@@ -75,21 +77,25 @@ def test_bucket_holds_no_more_than_its_burst():
 
 
 @pytest.mark.parametrize(("period", "later"), [("DAY", 86_400), ("WEEK", 7 * 86_400), ("MONTH", 31 * 86_400)])
-def test_quota_is_full_again_in_the_next_period(period, later):
+def test_quota_is_full_again_in_the_next_period(period: Any, later: Any) -> None:
     quota, now = Quota(2, period), 1_700_000_000.0
 
     assert [quota.take(now) for _ in range(3)] == [True, True, False]
     assert quota.take(now + later)
 
 
-def test_limits_keep_their_state_while_they_stay_the_same():
+def test_limits_keep_their_state_while_they_stay_the_same() -> None:
     limits = Limits()
     bucket = limits.bucket({"rate": 1, "burst": 1}, "api", "stage")
+    assert bucket
     bucket.take(1.0)
 
     assert limits.bucket({"rate": 1, "burst": 1}, "api", "stage") is bucket
     assert limits.bucket({"rate": 2, "burst": 1}, "api", "stage") is not bucket
     assert limits.bucket(None, "api", "stage") is None
     quota = limits.quota({"limit": 1, "period": "DAY"}, "plan", "key")
+    assert quota
     quota.take(0.0)
-    assert not limits.quota({"limit": 1, "period": "DAY"}, "plan", "key").take(0.0)
+    again = limits.quota({"limit": 1, "period": "DAY"}, "plan", "key")
+    assert again
+    assert not again.take(0.0)

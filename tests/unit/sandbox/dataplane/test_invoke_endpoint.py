@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections import Counter
+from typing import Any
 
 import boto3
 import pytest
@@ -16,7 +17,7 @@ from serving.http_answer import Answer
 JSON = b"application/json"
 
 
-def client(plane):
+def client(plane: Any) -> Any:
     return boto3.client(
         "sagemaker-runtime",
         endpoint_url=f"http://127.0.0.1:{plane.port}",
@@ -27,7 +28,7 @@ def client(plane):
     )
 
 
-def test_boto3_reads_the_answer(plane, make_server):
+def test_boto3_reads_the_answer(plane: Any, make_server: Any) -> None:
     attributes = b"X-Amzn-SageMaker-Custom-Attributes: trace=1\r\n"
     model = make_server(lambda head, body: Answer(200, b"text/plain", body[::-1], attributes))
     plane.route(main=[model])
@@ -47,7 +48,7 @@ def test_boto3_reads_the_answer(plane, make_server):
     assert "authorization" not in sent.headers
 
 
-def test_unknown_endpoint_is_a_validation_error(plane):
+def test_unknown_endpoint_is_a_validation_error(plane: Any) -> None:
     with pytest.raises(ClientError) as caught:
         client(plane).invoke_endpoint(EndpointName="nobody", Body=b"1")
 
@@ -56,7 +57,7 @@ def test_unknown_endpoint_is_a_validation_error(plane):
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "client"), (500, "server"), (301, "server")])
-def test_containers_error_is_a_model_error(plane, make_server, status, kind):
+def test_containers_error_is_a_model_error(plane: Any, make_server: Any, status: Any, kind: Any) -> None:
     plane.route(main=[make_server(lambda head, body: Answer(status, JSON, b"row 1 is bad"))])
 
     with pytest.raises(ClientError) as caught:
@@ -72,7 +73,7 @@ def test_containers_error_is_a_model_error(plane, make_server, status, kind):
     assert counted["Invocation5XXErrors"] == (status != 400)
 
 
-def test_payload_over_6_mb_is_refused(plane, make_server):
+def test_payload_over_6_mb_is_refused(plane: Any, make_server: Any) -> None:
     model = make_server()
     plane.route(main=[model])
 
@@ -81,7 +82,7 @@ def test_payload_over_6_mb_is_refused(plane, make_server):
     assert len(model.calls) == 1
 
 
-def test_target_variant_is_invoked(plane, make_server):
+def test_target_variant_is_invoked(plane: Any, make_server: Any) -> None:
     first, second = make_server(), make_server()
     plane.route(first=[first], second=[second])
 
@@ -94,7 +95,7 @@ def test_target_variant_is_invoked(plane, make_server):
     assert (unknown.status, unknown.headers["x-amzn-ErrorType"]) == (400, "ValidationError")
 
 
-def test_what_is_not_emulated_is_refused_by_name(plane, make_server):
+def test_what_is_not_emulated_is_refused_by_name(plane: Any, make_server: Any) -> None:
     plane.route(main=[make_server()])
 
     answer = plane.invoke(X_Amzn_SageMaker_Target_Model="a.tar.gz")
@@ -103,13 +104,13 @@ def test_what_is_not_emulated_is_refused_by_name(plane, make_server):
     assert "does not emulate x-amzn-sagemaker-target-model" in json.loads(answer.body)["Message"]
 
 
-def test_weights_share_the_traffic(plane, make_server):
+def test_weights_share_the_traffic(plane: Any, make_server: Any) -> None:
     server = make_server()
     instances = [{"id": "i-0", "port": server.port}]
     variants = [{"name": name, "weight": weight, "instances": instances} for name, weight in (("a", 3), ("b", 1))]
     plane.put("endpoints/kdd", {"variants": variants})
 
-    async def invoke_many():
+    async def invoke_many() -> Any:
         endpoint = plane.endpoints.get("kdd")
         return Counter(endpoint.choose().name for _ in range(4000))
 
@@ -118,21 +119,21 @@ def test_weights_share_the_traffic(plane, make_server):
     assert shares["a"] == pytest.approx(3000, abs=150)  # 5.5 standard deviations of a binomial(4000, 3/4)
 
 
-def test_get_is_not_invoke_endpoint(plane):
+def test_get_is_not_invoke_endpoint(plane: Any) -> None:
     answer = plane.call("GET", "/endpoints/kdd/invocations")
 
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
 
 
-def test_unknown_path_is_named(plane):
+def test_unknown_path_is_named(plane: Any) -> None:
     answer = plane.call("POST", "/endpoints/kdd/async-invocations")
 
     assert answer.status == 404
     assert "POST /endpoints/kdd/async-invocations" in json.loads(answer.body)["message"]
 
 
-def test_chunked_answer_of_a_container_is_passed_on(plane, background):
-    async def speak(reader, writer):
+def test_chunked_answer_of_a_container_is_passed_on(plane: Any, background: Any) -> None:
+    async def speak(reader: Any, writer: Any) -> None:
         await reader.readuntil(b"1,2,3")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
         await writer.drain()
@@ -151,8 +152,8 @@ def test_chunked_answer_of_a_container_is_passed_on(plane, background):
     assert plane.invoke().body == b"abcde"
 
 
-def test_answer_that_ends_with_its_connection_is_passed_on(plane, background):
-    async def speak(reader, writer):
+def test_answer_that_ends_with_its_connection_is_passed_on(plane: Any, background: Any) -> None:
+    async def speak(reader: Any, writer: Any) -> None:
         await reader.readuntil(b"1,2,3")
         writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil the end")
         writer.close()
@@ -165,8 +166,8 @@ def test_answer_that_ends_with_its_connection_is_passed_on(plane, background):
     assert [plane.invoke().body for _ in range(2)] == [b"until the end"] * 2
 
 
-def test_server_that_speaks_no_http_is_a_model_error(plane, background):
-    async def speak(reader, writer):
+def test_server_that_speaks_no_http_is_a_model_error(plane: Any, background: Any) -> None:
+    async def speak(reader: Any, writer: Any) -> None:
         await reader.readuntil(b"1,2,3")
         writer.write(b"what?\r\n\r\n")
         await writer.drain()
@@ -186,8 +187,8 @@ def test_server_that_speaks_no_http_is_a_model_error(plane, background):
     assert json.loads(answer.body)["OriginalMessage"] == "The container closed the connection without an answer"
 
 
-def test_pipelined_requests_are_answered_in_order(plane, make_server):
-    async def late(head, body):
+def test_pipelined_requests_are_answered_in_order(plane: Any, make_server: Any) -> None:
+    async def late(head: Any, body: Any) -> Any:
         await asyncio.sleep(0.05 if body == b"first" else 0)
         return Answer(200, b"text/plain", body)
 
@@ -204,8 +205,8 @@ def test_pipelined_requests_are_answered_in_order(plane, make_server):
     assert places == sorted(places)
 
 
-def test_client_that_leaves_does_not_hold_its_instance(plane, make_server):
-    async def late(head, body):
+def test_client_that_leaves_does_not_hold_its_instance(plane: Any, make_server: Any) -> None:
+    async def late(head: Any, body: Any) -> Any:
         await asyncio.sleep(0.1)
         return Answer(200, b"text/plain", b"too late")
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -16,7 +17,7 @@ CONTENT_TYPE = "integration.response.header.Content-Type"
 CREDENTIALS = {"AKIATEST": "very-secret"}
 
 
-def sagemaker(**changes):
+def sagemaker(**changes: Any) -> Any:
     return {
         "type": "AWS",
         "uri": "arn:aws:apigateway:us-east-1:runtime.sagemaker:path/endpoints/kdd/invocations",
@@ -37,14 +38,14 @@ def sagemaker(**changes):
     }
 
 
-def lambda_proxy(**changes):
+def lambda_proxy(**changes: Any) -> Any:
     function = "arn:aws:lambda:us-east-1:123456789012:function:predict"
     uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations"
     nothing = {"passthrough": "WHEN_NO_MATCH", "templates": {}, "parameters": {}, "responses": []}
     return {"type": "AWS_PROXY", "uri": uri, "timeout_ms": 29_000, **nothing, **changes}
 
 
-def method(path="/invocations", verb="POST", integration=None, **changes):
+def method(path: Any = "/invocations", verb: Any = "POST", integration: Any = None, **changes: Any) -> Any:
     return {
         "path": path,
         "resource_id": "r1",
@@ -59,7 +60,7 @@ def method(path="/invocations", verb="POST", integration=None, **changes):
     }
 
 
-def snapshot(*methods, **changes):
+def snapshot(*methods: Any, **changes: Any) -> Any:
     return {
         "account_id": "123456789012",
         "region": "us-east-1",
@@ -75,13 +76,13 @@ def snapshot(*methods, **changes):
 
 
 @pytest.fixture
-def deploy(plane):
+def deploy(plane: Any) -> Any:
     return lambda *methods, **changes: plane.put("apis/api1/v1", snapshot(*methods, **changes))
 
 
 @pytest.fixture
-def call(plane):
-    def post(body=b"1,2,3", path="/invocations", verb="POST", **headers):
+def call(plane: Any) -> Any:
+    def post(body: Any = b"1,2,3", path: Any = "/invocations", verb: Any = "POST", **headers: Any) -> Any:
         headers = {"Content-Type": "text/csv"} | {name.replace("_", "-"): value for name, value in headers.items()}
         answer = plane.call(verb, f"/restapis/api1/v1/_user_request_{path}", body, headers)
         answer.message = json.loads(answer.body).get("message") if answer.status >= 400 else None
@@ -91,13 +92,13 @@ def call(plane):
 
 
 @pytest.fixture
-def model(plane, make_server):
+def model(plane: Any, make_server: Any) -> Any:
     server = make_server()
     plane.route(main=[server])
     return server
 
 
-def test_request_reaches_the_endpoint_and_comes_back(deploy, call, model):
+def test_request_reaches_the_endpoint_and_comes_back(deploy: Any, call: Any, model: Any) -> None:
     deploy()
     model.answer = lambda head, body: Answer(200, b"application/jsonlines", b'{"score":0.5}\n')
 
@@ -109,7 +110,7 @@ def test_request_reaches_the_endpoint_and_comes_back(deploy, call, model):
     assert (model.calls[0].body, model.calls[0].head.headers["content-type"]) == (b"1,2,3", "text/csv")
 
 
-def test_status_follows_the_selection_patterns(deploy, call, model):
+def test_status_follows_the_selection_patterns(deploy: Any, call: Any, model: Any) -> None:
     deploy()
     model.answer = lambda head, body: Answer(400, JSON, b"bad row")
 
@@ -118,7 +119,7 @@ def test_status_follows_the_selection_patterns(deploy, call, model):
     assert call().status == 500  # ServiceUnavailable has none: the default
 
 
-def test_status_without_a_response_is_a_configuration_error(deploy, call, model):
+def test_status_without_a_response_is_a_configuration_error(deploy: Any, call: Any, model: Any) -> None:
     deploy(method(integration=sagemaker(responses=sagemaker()["responses"][:1])))
     model.answer = lambda head, body: Answer(400, JSON, b"bad row")
 
@@ -127,10 +128,10 @@ def test_status_without_a_response_is_a_configuration_error(deploy, call, model)
     assert (answer.status, answer.message) == (500, "Internal server error")
 
 
-def test_integration_that_takes_too_long_times_out(deploy, call, model):
+def test_integration_that_takes_too_long_times_out(deploy: Any, call: Any, model: Any) -> None:
     deploy(method(integration=sagemaker(timeout_ms=200)))
 
-    async def late():
+    async def late() -> Any:
         await asyncio.sleep(2)
         return Answer(200, JSON, b"{}")
 
@@ -155,8 +156,8 @@ def test_integration_that_takes_too_long_times_out(deploy, call, model):
     ],
 )
 def test_passthrough_decides_about_other_content_types(
-    deploy, call, model, passthrough, templates, content_type, status
-):
+    deploy: Any, call: Any, model: Any, passthrough: Any, templates: Any, content_type: Any, status: Any
+) -> None:
     deploy(method(integration=sagemaker(passthrough=passthrough, templates=templates)))
 
     answer = call(Content_Type=content_type)
@@ -166,7 +167,7 @@ def test_passthrough_decides_about_other_content_types(
     assert len(model.calls) == (status == 200)
 
 
-def test_template_makes_the_endpoints_payload(deploy, call, model):
+def test_template_makes_the_endpoints_payload(deploy: Any, call: Any, model: Any) -> None:
     template = '{"instances":[{"features":$input.json(\'$.row\')}],"stage":"$context.stage","v":"$stageVariables.v"}'
     deploy(
         method(integration=sagemaker(templates={"application/json": template})),
@@ -179,7 +180,7 @@ def test_template_makes_the_endpoints_payload(deploy, call, model):
     assert sent == {"instances": [{"features": [1, 2, 3]}], "stage": "v1", "v": "7"}
 
 
-def test_unknown_resource_or_method_is_missing_its_token(deploy, call, model):
+def test_unknown_resource_or_method_is_missing_its_token(deploy: Any, call: Any, model: Any) -> None:
     deploy()
 
     for answer in (call(path="/nothing"), call(verb="GET"), call(path="/")):
@@ -187,7 +188,7 @@ def test_unknown_resource_or_method_is_missing_its_token(deploy, call, model):
         assert answer.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
 
 
-def test_unknown_stage_is_forbidden(plane, deploy, call):
+def test_unknown_stage_is_forbidden(plane: Any, deploy: Any, call: Any) -> None:
     answer = plane.call("POST", "/restapis/api1/v2/_user_request_/invocations", b"", {})
     assert (answer.status, json.loads(answer.body)) == (403, {"message": "Forbidden"})
     deploy()
@@ -196,7 +197,7 @@ def test_unknown_stage_is_forbidden(plane, deploy, call):
     assert call().message == "Forbidden"
 
 
-def test_literal_paths_win_over_variables_and_those_over_greedy_ones(deploy, call, front):
+def test_literal_paths_win_over_variables_and_those_over_greedy_ones(deploy: Any, call: Any, front: Any) -> None:
     answer = json.dumps({"statusCode": 200, "body": ""}).encode()
     front.answer = lambda head, body: Answer(200, JSON, answer)
     deploy(
@@ -218,7 +219,7 @@ def test_literal_paths_win_over_variables_and_those_over_greedy_ones(deploy, cal
     ]
 
 
-def test_swapped_snapshot_is_served_at_once(deploy, call, model):
+def test_swapped_snapshot_is_served_at_once(deploy: Any, call: Any, model: Any) -> None:
     deploy()
     assert call().status == 200
     deploy(method(api_key_required=True))
@@ -231,7 +232,7 @@ def test_swapped_snapshot_is_served_at_once(deploy, call, model):
 PLAN = {"id": "plan1", "throttle": None, "quota": None, "keys": {"key-value-of-twenty-characters": "key1"}}
 
 
-def test_api_key_of_a_plan_is_required(deploy, call, model):
+def test_api_key_of_a_plan_is_required(deploy: Any, call: Any, model: Any) -> None:
     deploy(method(api_key_required=True), usage_plans=[PLAN])
 
     without, wrong = call(), call(X_Api_Key="wrong")
@@ -241,7 +242,7 @@ def test_api_key_of_a_plan_is_required(deploy, call, model):
     assert call(X_Api_Key="key-value-of-twenty-characters").status == 200
 
 
-def test_plan_throttles_and_its_bucket_survives_a_new_snapshot(deploy, call, model):
+def test_plan_throttles_and_its_bucket_survives_a_new_snapshot(deploy: Any, call: Any, model: Any) -> None:
     plan = PLAN | {"throttle": {"rate": 0.001, "burst": 2}}
     key = {"X_Api_Key": "key-value-of-twenty-characters"}
     deploy(method(api_key_required=True), usage_plans=[plan])
@@ -254,7 +255,7 @@ def test_plan_throttles_and_its_bucket_survives_a_new_snapshot(deploy, call, mod
     assert answer.headers["x-amzn-ErrorType"] == "TooManyRequestsException"
 
 
-def test_plans_quota_is_a_limit(deploy, call, model):
+def test_plans_quota_is_a_limit(deploy: Any, call: Any, model: Any) -> None:
     deploy(method(api_key_required=True), usage_plans=[PLAN | {"quota": {"limit": 1, "period": "MONTH"}}])
     key = {"X_Api_Key": "key-value-of-twenty-characters"}
 
@@ -263,7 +264,7 @@ def test_plans_quota_is_a_limit(deploy, call, model):
     assert (first.status, second.status, second.message) == (200, 429, "Limit Exceeded")
 
 
-def test_method_is_throttled_by_its_stage(deploy, call, model):
+def test_method_is_throttled_by_its_stage(deploy: Any, call: Any, model: Any) -> None:
     deploy(method(throttle={"rate": 0.001, "burst": 3}))
 
     assert [call().status for _ in range(4)] == [200, 200, 200, 429]
@@ -273,14 +274,22 @@ def test_method_is_throttled_by_its_stage(deploy, call, model):
 # IAM
 
 
-def sign(plane, body=b"1,2,3", path="/invocations", query="", secret="very-secret", key="AKIATEST", **headers):
+def sign(
+    plane: Any,
+    body: Any = b"1,2,3",
+    path: Any = "/invocations",
+    query: Any = "",
+    secret: Any = "very-secret",
+    key: Any = "AKIATEST",
+    **headers: Any,
+) -> Any:
     url = f"http://127.0.0.1:{plane.port}/restapis/api1/v1/_user_request_{path}{query}"
     request = AWSRequest("POST", url, data=body, headers={"Content-Type": "text/csv", **headers})
     SigV4Auth(Credentials(key, secret), "execute-api", "us-east-1").add_auth(request)
     return dict(request.headers)
 
 
-def test_signed_request_is_let_in(plane, deploy, model):
+def test_signed_request_is_let_in(plane: Any, deploy: Any, model: Any) -> None:
     deploy(method(authorization="AWS_IAM"), method("/a b/{x}", authorization="AWS_IAM"))
 
     for path, query in (("/invocations", ""), ("/invocations", "?b=2&a=1&a=%20x"), ("/a%20b/c%3Ad", "?empty=")):
@@ -289,7 +298,7 @@ def test_signed_request_is_let_in(plane, deploy, model):
         assert answer.status == 200, (path, query, answer.body)
 
 
-def test_unsigned_request_is_missing_its_token(deploy, call, model):
+def test_unsigned_request_is_missing_its_token(deploy: Any, call: Any, model: Any) -> None:
     deploy(method(authorization="AWS_IAM"))
 
     answer = call()
@@ -308,7 +317,9 @@ def test_unsigned_request_is_missing_its_token(deploy, call, model):
         ({}, {"Content-Type": "application/json"}, None),  # was not signed: botocore leaves it out
     ],
 )
-def test_signature_of_something_else_is_refused(plane, deploy, model, signing, changes, message):
+def test_signature_of_something_else_is_refused(
+    plane: Any, deploy: Any, model: Any, signing: Any, changes: Any, message: Any
+) -> None:
     deploy(method(authorization="AWS_IAM"))
     headers = sign(plane, **signing) | changes
 
@@ -322,7 +333,7 @@ def test_signature_of_something_else_is_refused(plane, deploy, model, signing, c
         assert model.calls == []
 
 
-def test_old_signature_is_expired(plane, deploy, model, monkeypatch):
+def test_old_signature_is_expired(plane: Any, deploy: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     deploy(method(authorization="AWS_IAM"))
     headers = sign(plane)
     now = time.time()
@@ -363,7 +374,7 @@ RECORD = {"type": "object", "properties": {"duration": {"type": "number"}}, "req
         (b"", 400),
     ],
 )
-def test_body_is_validated_against_its_model(deploy, call, model, body, status):
+def test_body_is_validated_against_its_model(deploy: Any, call: Any, model: Any, body: Any, status: Any) -> None:
     deploy(method(body_models={"application/json": SCHEMA}), models={"Record": RECORD})
 
     answer = call(body, Content_Type="application/json")
@@ -372,13 +383,13 @@ def test_body_is_validated_against_its_model(deploy, call, model, body, status):
     assert answer.message == (None if status == 200 else "Invalid request body")
 
 
-def test_body_of_a_type_without_model_is_not_validated(deploy, call, model):
+def test_body_of_a_type_without_model_is_not_validated(deploy: Any, call: Any, model: Any) -> None:
     deploy(method(body_models={"application/json": SCHEMA}), models={"Record": RECORD})
 
     assert call(b"anything").status == 200
 
 
-def test_missing_parameters_are_named(deploy, call, model):
+def test_missing_parameters_are_named(deploy: Any, call: Any, model: Any) -> None:
     deploy(method(required_parameters=["header.X-Tenant", "querystring.version"]))
 
     answer = call()
@@ -390,7 +401,7 @@ def test_missing_parameters_are_named(deploy, call, model):
 # Gateway responses
 
 
-def test_own_gateway_response_replaces_the_usual_one(deploy, call, model):
+def test_own_gateway_response_replaces_the_usual_one(deploy: Any, call: Any, model: Any) -> None:
     custom = {
         "DEFAULT_4XX": {
             "status": None,
@@ -416,7 +427,7 @@ def test_own_gateway_response_replaces_the_usual_one(deploy, call, model):
 # Lambda
 
 
-def test_function_gets_the_proxy_event(deploy, call, front):
+def test_function_gets_the_proxy_event(deploy: Any, call: Any, front: Any) -> None:
     front.answer = lambda head, body: Answer(200, JSON, b'{"statusCode":200,"body":"{}"}')
     deploy(method("/predictions", integration=lambda_proxy()), stage_variables={"colour": "blue"})
 
@@ -439,7 +450,7 @@ def test_function_gets_the_proxy_event(deploy, call, front):
     assert context["identity"]["sourceIp"] == "127.0.0.1"
 
 
-def test_bytes_that_are_no_text_reach_the_function_as_base64(deploy, call, front):
+def test_bytes_that_are_no_text_reach_the_function_as_base64(deploy: Any, call: Any, front: Any) -> None:
     front.answer = lambda head, body: Answer(200, JSON, b'{"statusCode":200}')
     deploy(method(integration=lambda_proxy()))
 
@@ -449,7 +460,7 @@ def test_bytes_that_are_no_text_reach_the_function_as_base64(deploy, call, front
     assert (event["body"], event["isBase64Encoded"]) == ("//4=", True)
 
 
-def test_functions_answer_becomes_the_response(deploy, call, front):
+def test_functions_answer_becomes_the_response(deploy: Any, call: Any, front: Any) -> None:
     document = {
         "statusCode": 201,
         "headers": {"Content-Type": "text/plain", "X-One": "1"},
@@ -477,7 +488,7 @@ def test_functions_answer_becomes_the_response(deploy, call, front):
         (Answer(429, JSON, b"{}"), 429),
     ],
 )
-def test_function_that_fails_is_a_bad_gateway(deploy, call, front, answered, status):
+def test_function_that_fails_is_a_bad_gateway(deploy: Any, call: Any, front: Any, answered: Any, status: Any) -> None:
     front.answer = lambda head, body: answered
     deploy(method(integration=lambda_proxy()))
 
@@ -487,7 +498,7 @@ def test_function_that_fails_is_a_bad_gateway(deploy, call, front, answered, sta
     assert answer.message == ("Internal server error" if status == 502 else "Too Many Requests")
 
 
-def test_front_that_is_gone_is_a_bad_gateway(deploy, call, front):
+def test_front_that_is_gone_is_a_bad_gateway(deploy: Any, call: Any, front: Any) -> None:
     deploy(method(integration=lambda_proxy()))
     front.die()
 
@@ -497,7 +508,7 @@ def test_front_that_is_gone_is_a_bad_gateway(deploy, call, front):
 # MOCK, and what is refused
 
 
-def test_mock_answers_a_preflight(deploy, call):
+def test_mock_answers_a_preflight(deploy: Any, call: Any) -> None:
     headers = {"method.response.header.Access-Control-Allow-Origin": "'*'"}
     response = {"status": "204", "pattern": None, "templates": {}, "parameters": headers}
     mock = {
@@ -516,7 +527,9 @@ def test_mock_answers_a_preflight(deploy, call):
     assert (answer.status, answer.headers["Access-Control-Allow-Origin"], answer.body) == (204, "*", b"")
 
 
-def test_everything_not_emulated_is_named_at_once_and_the_old_snapshot_stays(plane, deploy, call, model):
+def test_everything_not_emulated_is_named_at_once_and_the_old_snapshot_stays(
+    plane: Any, deploy: Any, call: Any, model: Any
+) -> None:
     deploy()
     bad = snapshot(
         method("/a", integration={**sagemaker(), "type": "HTTP_PROXY", "uri": "https://example.com"}),

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -14,23 +15,23 @@ OK = Answer(200, b"text/plain", b"ok")
 
 
 @pytest.fixture
-def caller(plane):
+def caller(plane: Any) -> Any:
     """Calls the endpoint without a pause from several threads until told to stop; remembers every status."""
     statuses, stop = [], threading.Event()
 
-    def work():
+    def work() -> None:
         while not stop.is_set():
             statuses.append(plane.invoke().status)
 
     pool = ThreadPoolExecutor(4)
 
-    def start():
+    def start() -> None:
         for _ in range(4):
             pool.submit(work)
         while len(statuses) < 20:
             time.sleep(0.005)
 
-    def finish():
+    def finish() -> Any:
         stop.set()
         pool.shutdown()
         return statuses
@@ -39,15 +40,15 @@ def caller(plane):
     finish()
 
 
-def slow(seconds):
-    async def answer():
+def slow(seconds: Any) -> Any:
+    async def answer() -> Any:
         await asyncio.sleep(seconds)
         return OK
 
     return lambda head, body: answer()
 
 
-def test_no_request_is_lost_when_routes_are_swapped(plane, make_server, caller):
+def test_no_request_is_lost_when_routes_are_swapped(plane: Any, make_server: Any, caller: Any) -> None:
     start, finish = caller
     servers = [make_server(slow(0.005)) for _ in range(4)]
     plane.route(main=servers[:1])
@@ -64,7 +65,7 @@ def test_no_request_is_lost_when_routes_are_swapped(plane, make_server, caller):
     assert min(len(server.calls) for server in servers) > 0
 
 
-def test_no_request_is_lost_when_an_instance_dies(plane, make_server, caller):
+def test_no_request_is_lost_when_an_instance_dies(plane: Any, make_server: Any, caller: Any) -> None:
     start, finish = caller
     mortal, other = make_server(slow(0.02)), make_server(slow(0.001))
     plane.route(main=[mortal, other])
@@ -80,7 +81,7 @@ def test_no_request_is_lost_when_an_instance_dies(plane, make_server, caller):
     assert len(other.calls) > served
 
 
-def test_dead_instance_comes_back_when_it_accepts_again(plane, make_server):
+def test_dead_instance_comes_back_when_it_accepts_again(plane: Any, make_server: Any) -> None:
     mortal, other = make_server(), make_server()
     plane.route(main=[mortal, other])
     mortal.die()
@@ -97,7 +98,7 @@ def test_dead_instance_comes_back_when_it_accepts_again(plane, make_server):
     assert len(mortal.calls) > before
 
 
-def test_endpoint_without_a_living_instance_is_unavailable(plane, make_server):
+def test_endpoint_without_a_living_instance_is_unavailable(plane: Any, make_server: Any) -> None:
     mortal = make_server()
     plane.route(main=[mortal])
     mortal.die()
@@ -107,10 +108,10 @@ def test_endpoint_without_a_living_instance_is_unavailable(plane, make_server):
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (503, "ServiceUnavailable")
 
 
-def test_request_that_kills_instances_does_not_kill_them_all(plane, background):
+def test_request_that_kills_instances_does_not_kill_them_all(plane: Any, background: Any) -> None:
     accepted = []
 
-    async def speak(reader, writer):
+    async def speak(reader: Any, writer: Any) -> None:
         accepted.append(1)
         await reader.readuntil(b"1,2,3")
         writer.close()
@@ -124,7 +125,7 @@ def test_request_that_kills_instances_does_not_kill_them_all(plane, background):
     assert len(accepted) == 3
 
 
-def test_put_returns_when_removed_instances_have_drained(plane, make_server):
+def test_put_returns_when_removed_instances_have_drained(plane: Any, make_server: Any) -> None:
     old, new = make_server(slow(0.4)), make_server()
     plane.route(main=[old])
     with ThreadPoolExecutor(1) as pool:
@@ -142,7 +143,7 @@ def test_put_returns_when_removed_instances_have_drained(plane, make_server):
     assert len(new.calls) == 1
 
 
-def test_put_does_not_wait_for_instances_that_stay(plane, make_server):
+def test_put_does_not_wait_for_instances_that_stay(plane: Any, make_server: Any) -> None:
     busy, new = make_server(slow(1.0)), make_server()
     plane.route(main=[busy])
     with ThreadPoolExecutor(1) as pool:
@@ -156,7 +157,7 @@ def test_put_does_not_wait_for_instances_that_stay(plane, make_server):
         assert under_way.result().status == 200
 
 
-def test_deleted_endpoint_is_gone_when_delete_returns(plane, make_server):
+def test_deleted_endpoint_is_gone_when_delete_returns(plane: Any, make_server: Any) -> None:
     plane.route(main=[make_server()])
     plane.invoke()
 
@@ -166,7 +167,7 @@ def test_deleted_endpoint_is_gone_when_delete_returns(plane, make_server):
     assert plane.call("DELETE", "/_sandbox/endpoints/kdd").status == 200
 
 
-def test_least_outstanding_requests_avoids_the_busy_instance(plane, make_server):
+def test_least_outstanding_requests_avoids_the_busy_instance(plane: Any, make_server: Any) -> None:
     busy, free = make_server(slow(1.0)), make_server()
     plane.route(main=[busy, free], routing="LEAST_OUTSTANDING_REQUESTS")
     with ThreadPoolExecutor(2) as pool:
@@ -181,7 +182,7 @@ def test_least_outstanding_requests_avoids_the_busy_instance(plane, make_server)
         assert [each.result().status for each in first] == [200, 200]
 
 
-def test_random_routing_uses_every_instance(plane, make_server):
+def test_random_routing_uses_every_instance(plane: Any, make_server: Any) -> None:
     servers = [make_server() for _ in range(3)]
     plane.route(main=servers)
     for _ in range(60):
@@ -201,7 +202,9 @@ def test_random_routing_uses_every_instance(plane, make_server):
         ({"variants": [{"name": "a", "instances": []}] * 2}, "two variants have one name"),
     ],
 )
-def test_routes_that_make_no_sense_are_refused_and_the_old_ones_stay(plane, make_server, document, message):
+def test_routes_that_make_no_sense_are_refused_and_the_old_ones_stay(
+    plane: Any, make_server: Any, document: Any, message: Any
+) -> None:
     plane.route(main=[make_server()])
 
     answer = plane.call("PUT", "/_sandbox/endpoints/kdd", json.dumps(document))
@@ -211,13 +214,13 @@ def test_routes_that_make_no_sense_are_refused_and_the_old_ones_stay(plane, make
     assert plane.invoke().status == 200
 
 
-def test_body_that_is_no_json_is_refused(plane):
+def test_body_that_is_no_json_is_refused(plane: Any) -> None:
     assert plane.call("PUT", "/_sandbox/endpoints/kdd", b"{").status == 400
     assert plane.call("POST", "/_sandbox/endpoints/kdd", b"{}").status == 405
     assert plane.call("GET", "/_sandbox/nothing").status == 404
 
 
-def test_metrics_are_counted_as_aws_counts_them(plane, make_server):
+def test_metrics_are_counted_as_aws_counts_them(plane: Any, make_server: Any) -> None:
     plane.route(main=[make_server(slow(0.02)), make_server(slow(0.02))])
     for _ in range(10):
         plane.invoke()

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from training.linear_learner.hyperparameters import parse
 ROWS = st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=25)
 
 
-def _worth(called, positive, criterion):
+def _worth(called: Any, positive: Any, criterion: Any) -> Any:
     """The criterion by its definition, for one way of calling rows positive."""
     hits = (called & positive).sum()
     precision = hits / max(called.sum(), 1)
@@ -27,7 +29,7 @@ def _worth(called, positive, criterion):
 )
 @settings(deadline=None)
 @given(ROWS)
-def test_no_threshold_is_better_than_the_chosen_one(criterion, rows):
+def test_no_threshold_is_better_than_the_chosen_one(criterion: Any, rows: Any) -> None:
     scores = np.array([score / 8 for score, _ in rows])
     positive = np.array([flag for _, flag in rows])
     hyperparameters = parse(
@@ -43,7 +45,7 @@ def test_no_threshold_is_better_than_the_chosen_one(criterion, rows):
     assert chosen.worth == pytest.approx(max(everything))
 
 
-def test_the_threshold_nearest_to_neutral_wins_a_tie():
+def test_the_threshold_nearest_to_neutral_wins_a_tie() -> None:
     hyperparameters = parse({"predictor_type": "binary_classifier"})
     scores, positive = np.array([0.1, 0.4, 0.7, 0.9]), np.array([False, True, False, True])
     # calling the upper one or the upper three is right 3 times of 4; their thresholds are 0.8 and 0.25
@@ -51,7 +53,7 @@ def test_the_threshold_nearest_to_neutral_wins_a_tie():
     assert calibrate(scores, positive, hyperparameters, neutral=0.6).threshold == pytest.approx(0.8)
 
 
-def test_neighbouring_floats_are_still_told_apart():
+def test_neighbouring_floats_are_still_told_apart() -> None:
     low = 0.5
     high = np.nextafter(low, 1)
     hyperparameters = parse({"predictor_type": "binary_classifier"})

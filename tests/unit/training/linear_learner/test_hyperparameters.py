@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from training.linear_learner.failure import ClientError
@@ -6,7 +8,7 @@ from training.linear_learner.hyperparameters import parse
 BINARY = {"predictor_type": "binary_classifier"}
 
 
-def test_parse_returns_the_documented_defaults():
+def test_parse_returns_the_documented_defaults() -> None:
     parsed = parse(BINARY)
     documented = {
         "epochs": 15,
@@ -33,7 +35,7 @@ def test_parse_returns_the_documented_defaults():
     assert {name: getattr(parsed, name) for name in documented} == documented
 
 
-def test_parse_reads_strings_into_their_types():
+def test_parse_reads_strings_into_their_types() -> None:
     parsed = parse(
         BINARY
         | {
@@ -54,7 +56,7 @@ def test_parse_reads_strings_into_their_types():
     ("predictor", "loss"),
     [("binary_classifier", "logistic"), ("multiclass_classifier", "softmax_loss"), ("regressor", "squared_loss")],
 )
-def test_auto_loss_follows_the_predictor_type(predictor, loss):
+def test_auto_loss_follows_the_predictor_type(predictor: Any, loss: Any) -> None:
     assert parse({"predictor_type": predictor, "num_classes": "3"}).loss_type == loss
 
 
@@ -84,18 +86,18 @@ def test_auto_loss_follows_the_predictor_type(predictor, loss):
         ),
     ],
 )
-def test_parse_refuses_by_name(given, reason):
+def test_parse_refuses_by_name(given: Any, reason: Any) -> None:
     with pytest.raises(ClientError) as caught:
         parse(given)
     assert reason in str(caught.value)
 
 
-def test_parse_reports_all_problems_at_once():
+def test_parse_reports_all_problems_at_once() -> None:
     with pytest.raises(ClientError) as caught:
         parse({"epochs": "none", "depth": "3"})
     assert all(name in str(caught.value) for name in ("epochs", "depth", "predictor_type"))
 
 
-def test_num_models_is_ignored_under_tuning_as_by_the_original():
+def test_num_models_is_ignored_under_tuning_as_by_the_original() -> None:
     tuned = {"_tuning_objective_metric": "validation:objective_loss", "num_models": "32"}
     assert parse(BINARY | tuned).num_models == 1

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ BINARY = {"predictor_type": "binary_classifier", "mini_batch_size": "100"}
 REGRESSOR = {"predictor_type": "regressor", "mini_batch_size": "100", "epochs": "60"}
 
 
-def _job(base, hyperparameters, *, content_type=RECORDIO, hosts=("algo-1",), **channels):
+def _job(
+    base: Any, hyperparameters: Any, *, content_type: Any = RECORDIO, hosts: Any = ("algo-1",), **channels: Any
+) -> Any:
     """Lay a training job out as SageMaker does; a channel is (features, labels) or the bytes of its file."""
     config = base / "input" / "config"
     config.mkdir(parents=True)
@@ -38,12 +41,12 @@ def _job(base, hyperparameters, *, content_type=RECORDIO, hosts=("algo-1",), **c
     return base
 
 
-def _csv(features, labels):
+def _csv(features: Any, labels: Any) -> Any:
     lines = [",".join(map(repr, [*map(float, (label, *row))])) for row, label in zip(features, labels, strict=True)]
     return ("\n".join(lines) + "\n").encode()
 
 
-def _blobs(rows=4000, seed=0, noise=0.05):
+def _blobs(rows: Any = 4000, seed: Any = 0, noise: Any = 0.05) -> Any:
     """Two overlapping classes in features of very different size; a third feature is constant."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 2, rows)
@@ -55,12 +58,12 @@ def _blobs(rows=4000, seed=0, noise=0.05):
     return features.astype(np.float32), flipped.astype(np.float32)
 
 
-def _accuracy(model, rows):
+def _accuracy(model: Any, rows: Any) -> Any:
     features, labels = rows
     return (model.labels(model.scores(features)) == labels).mean()
 
 
-def test_binary_classifier_finds_the_best_line(tmp_path):
+def test_binary_classifier_finds_the_best_line(tmp_path: Path) -> None:
     base = _job(tmp_path, BINARY, train=_blobs(), validation=_blobs(seed=1))
     train(base)
     model = read_artifact(base / "model")
@@ -71,9 +74,9 @@ def test_binary_classifier_finds_the_best_line(tmp_path):
     assert model.loss_type == "logistic"
 
 
-def test_csv_and_recordio_give_the_same_bytes(tmp_path):
+def test_csv_and_recordio_give_the_same_bytes(tmp_path: Path) -> None:
     rows = _blobs(1500)
-    artifacts = []
+    artifacts: list[Any] = []
     for kind in (RECORDIO, "text/csv", "text/csv;label_size=1"):
         base = _job(tmp_path / str(len(artifacts)), BINARY, content_type=kind, train=rows)
         train(base)
@@ -81,7 +84,7 @@ def test_csv_and_recordio_give_the_same_bytes(tmp_path):
     assert artifacts[0] == artifacts[1] == artifacts[2]
 
 
-def test_regressor_recovers_the_coefficients(tmp_path):
+def test_regressor_recovers_the_coefficients(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     features = random.normal([100, -3, 0.5], [20, 0.1, 5], (5000, 3)).astype(np.float32)
     labels = features @ np.array([0.5, 30.0, -2.0], np.float32) + 1000
@@ -92,7 +95,7 @@ def test_regressor_recovers_the_coefficients(tmp_path):
     np.testing.assert_allclose(model.scores(features), labels, atol=0.5)  # of a spread of about 14
 
 
-def test_median_regression_ignores_outliers(tmp_path):
+def test_median_regression_ignores_outliers(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     features = random.normal(0, 1, (5000, 1)).astype(np.float32)
     labels = 3 * features[:, 0] + 10
@@ -103,7 +106,7 @@ def test_median_regression_ignores_outliers(tmp_path):
     assert np.median(np.abs(model.scores(features) - labels)) < 2  # squared loss would be off by 100
 
 
-def test_multiclass_classifier_tells_three_classes_apart(tmp_path, capsys):
+def test_multiclass_classifier_tells_three_classes_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 6000)
     centres = np.array([[0, 0], [4, 0], [0, 4]])
@@ -125,7 +128,7 @@ def test_multiclass_classifier_tells_three_classes_apart(tmp_path, capsys):
     ]
 
 
-def test_logged_metrics_are_those_of_the_artifact(tmp_path, capsys):
+def test_logged_metrics_are_those_of_the_artifact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     validation = _blobs(seed=1)
     train(_job(tmp_path, BINARY, train=_blobs(), validation=validation))
     output = capsys.readouterr().out
@@ -138,8 +141,8 @@ def test_logged_metrics_are_those_of_the_artifact(tmp_path, capsys):
     assert float(losses[-1][1]) < float(losses[0][1])
 
 
-def test_equal_jobs_give_equal_artifacts_and_others_do_not(tmp_path):
-    artifacts = []
+def test_equal_jobs_give_equal_artifacts_and_others_do_not(tmp_path: Path) -> None:
+    artifacts: list[Any] = []
     for number, epochs in enumerate(("2", "2", "3")):
         base = _job(tmp_path / str(number), BINARY | {"epochs": epochs}, train=_blobs())
         train(base)
@@ -147,7 +150,7 @@ def test_equal_jobs_give_equal_artifacts_and_others_do_not(tmp_path):
     assert artifacts[0] == artifacts[1] != artifacts[2]
 
 
-def test_training_stops_early_when_nothing_improves(tmp_path, capsys):
+def test_training_stops_early_when_nothing_improves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     patient = BINARY | {"epochs": "400", "early_stopping_patience": "2"}
     train(_job(tmp_path, patient, train=_blobs(), validation=_blobs(seed=1)))
     epochs = capsys.readouterr().out.count("#early_stopping_criteria_metric")
@@ -157,7 +160,9 @@ def test_training_stops_early_when_nothing_improves(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("criterion", "metric"), [("precision_at_target_recall", "recall"), ("recall_at_target_precision", "precision")]
 )
-def test_selection_criteria_hold_their_target(tmp_path, capsys, criterion, metric):
+def test_selection_criteria_hold_their_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], criterion: Any, metric: Any
+) -> None:
     target = {"target_recall": "0.97", "target_precision": "0.97"}
     given = BINARY | {"binary_classifier_model_selection_criteria": criterion} | target
     train(_job(tmp_path, given, train=_blobs(noise=0), validation=_blobs(seed=1, noise=0)))
@@ -166,7 +171,7 @@ def test_selection_criteria_hold_their_target(tmp_path, capsys, criterion, metri
     assert float(logged[metric]) >= 0.97
 
 
-def test_positive_weight_trades_precision_for_recall(tmp_path):
+def test_positive_weight_trades_precision_for_recall(tmp_path: Path) -> None:
     shares = []
     for number, weight in enumerate(("0.2", "1.0", "5.0")):
         given = BINARY | {"positive_example_weight_mult": weight}
@@ -179,7 +184,7 @@ def test_positive_weight_trades_precision_for_recall(tmp_path):
     assert shares[0] < shares[1] < shares[2]
 
 
-def test_l1_and_wd_shrink_the_weights(tmp_path):
+def test_l1_and_wd_shrink_the_weights(tmp_path: Path) -> None:
     sizes = []
     for number, given in enumerate(({}, {"wd": "0.1"}, {"l1": "0.1"})):
         base = _job(tmp_path / str(number), BINARY | given, train=_blobs())
@@ -189,14 +194,14 @@ def test_l1_and_wd_shrink_the_weights(tmp_path):
     assert sizes[2] < 0.8 * sizes[0]
 
 
-def test_without_bias_the_line_passes_through_the_origin(tmp_path):
+def test_without_bias_the_line_passes_through_the_origin(tmp_path: Path) -> None:
     base = _job(tmp_path, BINARY | {"use_bias": "false"}, train=_blobs())
     train(base)
     assert read_artifact(base / "model").bias.tolist() == [0.0]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
-def test_every_optimizer_learns(tmp_path, optimizer):
+def test_every_optimizer_learns(tmp_path: Path, optimizer: Any) -> None:
     base = _job(tmp_path, BINARY | {"optimizer": optimizer}, train=_blobs())
     train(base)
     assert _accuracy(read_artifact(base / "model"), _blobs(seed=5)) > 0.83
@@ -217,7 +222,9 @@ def test_every_optimizer_learns(tmp_path, optimizer):
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # divergence overflows on its way
-def test_what_cannot_be_trained_on_is_refused_by_name(tmp_path, hyperparameters, channels, reason):
+def test_what_cannot_be_trained_on_is_refused_by_name(
+    tmp_path: Path, hyperparameters: Any, channels: Any, reason: Any
+) -> None:
     base = _job(tmp_path, BINARY | hyperparameters, **{"train": _blobs(50), **channels})
     with pytest.raises(ClientError) as caught:
         train(base)
@@ -233,14 +240,14 @@ def test_what_cannot_be_trained_on_is_refused_by_name(tmp_path, hyperparameters,
         (b"1,2,nan\n", "not finite"),
     ],
 )
-def test_a_broken_csv_is_refused(tmp_path, content, reason):
+def test_a_broken_csv_is_refused(tmp_path: Path, content: Any, reason: Any) -> None:
     base = _job(tmp_path, BINARY, content_type="text/csv", train=content)
     with pytest.raises(ClientError) as caught:
         train(base)
     assert reason in str(caught.value)
 
 
-def test_jobs_this_learner_does_not_implement_are_refused(tmp_path):
+def test_jobs_this_learner_does_not_implement_are_refused(tmp_path: Path) -> None:
     given = BINARY
     with pytest.raises(ClientError, match="came 2 instances"):
         train(_job(tmp_path / "hosts", given, hosts=("algo-1", "algo-2"), train=_blobs(9)))
@@ -253,7 +260,7 @@ def test_jobs_this_learner_does_not_implement_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("hyperparameters", "code"), [(BINARY, 0), ({}, 2)])
-def test_the_process_reports_failure_as_amazons_algorithms_do(tmp_path, hyperparameters, code):
+def test_the_process_reports_failure_as_amazons_algorithms_do(tmp_path: Path, hyperparameters: Any, code: Any) -> None:
     base = _job(tmp_path, hyperparameters, train=_blobs(100))
     finished = subprocess.run(
         [sys.executable, "-m", "training.linear_learner"],

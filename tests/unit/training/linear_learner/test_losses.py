@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,12 @@ from training.linear_learner.losses import loss_of
 CASES = [(predictor, loss) for predictor, losses in LOSSES.items() for loss in losses]
 
 
-def _loss(predictor, loss, **others):
+def _loss(predictor: Any, loss: Any, **others: Any) -> Any:
     return loss_of(parse({"predictor_type": predictor, "loss": loss, "num_classes": "3"} | others))
 
 
 @pytest.mark.parametrize(("predictor", "name"), CASES)
-def test_derivatives_equal_finite_differences(predictor, name):
+def test_derivatives_equal_finite_differences(predictor: Any, name: Any) -> None:
     random = np.random.default_rng(1)
     loss = _loss(predictor, name)
     outputs = 3 if predictor == "multiclass_classifier" else 1
@@ -43,18 +45,18 @@ def test_derivatives_equal_finite_differences(predictor, name):
         ("eps_insensitive_absolute_loss", {"loss_insensitivity": "1"}, 1.5, 1.5),
     ],
 )
-def test_regression_losses_of_known_errors(name, others, error, value):
+def test_regression_losses_of_known_errors(name: Any, others: Any, error: Any, value: Any) -> None:
     loss = _loss("regressor", name, **others)
     assert loss.values(np.array([[5.0 + error]]), np.array([5.0])) == pytest.approx([value])
 
 
-def test_logistic_loss_of_far_sums_stays_finite():
+def test_logistic_loss_of_far_sums_stays_finite() -> None:
     loss = _loss("binary_classifier", "logistic")
     sums, labels = np.array([[-1e4], [1e4]], np.float32), np.array([1.0, 0.0], np.float32)
     assert loss.values(sums, labels).tolist() == [1e4, 1e4]
     assert loss.derivatives(sums, labels).tolist() == [[-1.0], [1.0]]
 
 
-def test_hinge_loss_honours_the_margin():
+def test_hinge_loss_honours_the_margin() -> None:
     loss = _loss("binary_classifier", "hinge_loss", margin="2")
     assert loss.values(np.array([[1.5], [2.5], [1.0]]), np.array([1.0, 1.0, 0.0])).tolist() == [0.5, 0.0, 3.0]
