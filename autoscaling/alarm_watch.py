@@ -19,7 +19,7 @@ class AlarmWatch:
         self, alarm: Alarm, history: list[float], *, tick_seconds: float, lag: int, action_delay: float
     ) -> None:
         self.alarm = alarm
-        self.history = history  # the metric, one value a tick
+        self.history = history  # the metric, one value a tick, at least as far as it has been published
         self.period = round(alarm.period_seconds / tick_seconds)  # in ticks
         self.tick_seconds = tick_seconds
         self.lag = lag
@@ -66,7 +66,7 @@ class AlarmWatch:
             self.since = self.fires_from = NEVER
             if missing == alarm.datapoints_to_alarm and self.period == 1 and published >= self._known_from:
                 later = bisect_left(self._upcoming, published)
-                published = self._upcoming[later] if later < len(self._upcoming) else len(self.history)
+                published = self._upcoming[later] if later < len(self._upcoming) else NEVER
             self.next_tick = (published + missing) * self.period + self.lag
             return
         if self.since == NEVER:

@@ -6,6 +6,7 @@ are made once a minute, or every ten seconds where a policy follows a high-resol
 """
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from autoscaling.capacity import InstanceCapacity, Slo
 from autoscaling.closed_loop import closed_service_level
 from autoscaling.delays import Delays
 from autoscaling.engine import Decision, Outcome, ScalerState, decide, finish_activity
+from autoscaling.latency import Floats
 from autoscaling.metrics import arrivals_of, metric_of
 from autoscaling.open_loop import open_service_level
 from autoscaling.policies import Metric, ScheduledAction, VariantScaling
@@ -90,7 +92,7 @@ def simulate(
     first = min(max(first, scaling.min_capacity), scaling.max_capacity)
     run = _Run(scaling, workload, capacity=capacity, delays=delays, first=first, starts_at=starts_at)
     run.advance()
-    tick_seconds, in_service = run.tick_seconds, run.in_service
+    tick_seconds, in_service = run.tick_seconds, _by_tick(run.in_service, run.ticks)
     if isinstance(workload, OpenLoop):
         level = open_service_level(arrivals_of(workload, tick_seconds), in_service, tick_seconds, capacity, slo)
     else:
@@ -103,11 +105,17 @@ def simulate(
         usd_per_hour=usd_per_hour,
         demand=needed,
         in_service=in_service,
-        desired=run.desired,
+        desired=_by_tick(run.desired, run.ticks),
         level=level,
         decisions=tuple(run.decisions),
         activities=tuple(run.activities),
     )
+
+
+def _by_tick(changes: Sequence[tuple[int, int]], ticks: int) -> Floats:
+    """Spread changes over the ticks; of several at one tick the last one holds."""
+    begins, counts = zip(*changes, strict=True)
+    return np.repeat(np.array(counts, dtype=float), np.diff([*begins, ticks]))
 
 
 class _Table(NamedTuple):
@@ -140,13 +148,17 @@ class _Run:
         self.state = ScalerState(first, scaling.min_capacity, scaling.max_capacity)
         self.provisioning = _Provisioning(delays)
         self.due = dict(due_by_tick(scaling.scheduled_actions, self.ticks, tick_seconds, starts_at))
+        self.due_ticks = [*self.due, self.ticks]
+        self.streams: list[tuple[list[float], list[float]]] = []
+        """For each metric, what has been published, and every tick's value with the instances in service now."""
         self.history: dict[Metric, list[float]] = {alarm.metric: [] for alarm in alarms}
         self.tables: dict[int, _Table] = {}
         lag = math.ceil(delays.publication_lag_seconds / tick_seconds)
         watch_of = partial(AlarmWatch, tick_seconds=tick_seconds, lag=lag, action_delay=delays.action_delay_seconds)
         self.watches = [(1 << index, watch_of(alarm, self.history[alarm.metric])) for index, alarm in enumerate(alarms)]
-        self.in_service = np.empty(self.ticks)
-        self.desired = np.full(self.ticks, float(first))
+        self.in_service: list[tuple[int, int]] = []
+        """Changes: from which tick on how many."""
+        self.desired = [(0, first)]
         self.ends = self.ticks
         self.arrives = True
         self.repeatable = _NONE
@@ -159,6 +171,8 @@ class _Run:
         """Go from event to event: an alarm that may change, an activity that ends, a schedule that is due."""
         tick = 0
         while tick < self.ticks:
+            for history, values in self.streams:
+                history.extend(values[len(history) : tick])
             if tick >= self.ends:
                 self._finish(tick)
             firing, until = 0, self.ends  # one bit an alarm
@@ -174,8 +188,8 @@ class _Run:
             if firing or due or not state.min_capacity <= state.capacity <= state.max_capacity:
                 self._decide(tick, firing, due)
                 until = tick + 1
-            elif self.due:
-                until = min([until, *(moment for moment in self.due if moment > tick)])
+            else:
+                until = min(until, self.due_ticks[bisect_right(self.due_ticks, tick)])
             tick = until
 
     def _decide(self, tick: int, firing: int, due: Sequence[ScheduledAction]) -> None:
@@ -192,7 +206,7 @@ class _Run:
             self.decisions.append((tick, decision))
         if decision.outcome is Outcome.SCALED:
             self.activities.append(ActivityRecord.begun(decision, now))
-            self.desired[tick:] = decision.capacity
+            self.desired.append((tick, decision.capacity))
             seconds, self.arrives = self.provisioning.next()
             if decision.capacity < decision.previous:
                 seconds, self.arrives = self.delays.scale_in_seconds, True
@@ -205,16 +219,15 @@ class _Run:
         self.activities[-1] = self.activities[-1].ended(now, succeeded=self.arrives)
         self.ends, self.repeatable = self.ticks, _NONE
         self._change_fleet(tick, self.state.capacity)
-        self.desired[tick:] = self.state.capacity
+        self.desired.append((tick, self.state.capacity))
 
     def _change_fleet(self, tick: int, count: int) -> None:
         """Change the instances in service from a tick on, and with them the metrics to come."""
         table = self.tables.get(count)
         if table is None:
             table = self.tables[count] = self._table(count)
-        self.in_service[tick:] = count
-        for metric, history in self.history.items():
-            history[tick:] = table.values[metric][tick:]
+        self.in_service.append((tick, count))
+        self.streams = [(history, table.values[metric]) for metric, history in self.history.items()]
         for (_, watch), breaches in zip(self.watches, table.breaches, strict=True):
             watch.look_ahead(tick, breaches)
 
