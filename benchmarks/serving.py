@@ -100,7 +100,7 @@ def _peers(model: LinearModel, scratch: Path) -> dict[str, Peer]:
     aws, mlserver, asgi = (environment(each) for each in (SAGEMAKER, MLSERVER, ASGI))
     ports = [free_port() for _ in range(6)]
     shared = {"BENCH_MODEL": str(arrays)}
-    (scratch / "nginx.conf").write_text(_NGINX.format(port=ports[5], directory=scratch))
+    (scratch / "floor.conf").write_text(_NGINX.format(port=ports[5], directory=scratch))
     _mlserver_settings(scratch / "mlserver", ports[2])
     uvicorn: list[str | Path] = [asgi.parent / "uvicorn", "benchmarks.peers.fastapi_app:app", "--port", str(ports[3])]
     granian: list[str | Path] = [
@@ -131,7 +131,7 @@ def _peers(model: LinearModel, scratch: Path) -> dict[str, Peer]:
         "granian (RSGI)": Peer(
             [*granian, "--port", str(ports[4]), "benchmarks.peers.granian_app:app"], ports[4], shared
         ),
-        FLOOR: Peer([tool("nginx"), "-c", scratch / "nginx.conf"], ports[5]),
+        FLOOR: Peer([tool("nginx"), "-c", scratch / "floor.conf"], ports[5]),
     }
 
 
