@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -47,9 +48,11 @@ def demo(
 
 def _run(output: Path) -> dict[str, Any]:
     source = json.loads((REPOSITORY_ROOT / "data" / "SOURCE.json").read_text(encoding="utf-8"))
-    _step("synthesizing the stacks", lambda _: demo_run.synthesize(output / "cdk.out"))
-    runtime = _step("starting the embedded AWS", lambda _: launch.start(output / "sandbox"))
-    _step("bootstrapping it with the CDK CLI", lambda _: launch.bootstrap(runtime))
+    with ThreadPoolExecutor(1) as beside:
+        synthesis = beside.submit(demo_run.synthesize, output / "cdk.out")
+        runtime = _step("starting the embedded AWS", lambda _: launch.start(output / "sandbox"))
+        _step("bootstrapping it with the CDK CLI", lambda _: launch.bootstrap(runtime))
+        _step("synthesizing the stacks, since the start", lambda _: synthesis.result())
     deployment = Deployment.find("sandbox", output / "sandbox")
     begin = time.monotonic()
     stacks = _step(
@@ -65,6 +68,10 @@ def _run(output: Path) -> dict[str, Any]:
     burst = _step("a burst of requests", lambda _: demo_run.burst(deployment, test_file))
     if burst.failed:
         raise demo_run.DemoError(f"{burst.failed} requests of the burst failed: {dict(burst.statuses)}")
+    article = _step(
+        "the article's load: 1000 users, threshold 15,000, twenty minutes in twenty seconds",
+        lambda show: demo_run.article(deployment, output / "article", show),
+    )
     return {
         "stacks": stacks,
         "deploy_seconds": deploy_seconds,
@@ -73,6 +80,7 @@ def _run(output: Path) -> dict[str, Any]:
         "predictions": predictions,
         "requests_per_second": round(burst.requests_per_second),
         "p99_ms": round(burst.percentile_ms(99), 2),
+        "article": article,
     }
 
 
@@ -101,12 +109,19 @@ def _table(facts: dict[str, Any]) -> Table:
             f"a {row['actual'].rstrip('.')} connection", f"{row['label']} (score {row['score']:.4f}) {verdict}"
         )
     table.add_row("burst", f"{facts['requests_per_second']:,} requests/s, p99 {facts['p99_ms']} ms, none failed")
+    article = facts["article"]
+    table.add_row(
+        "article, 15,000 a minute",
+        f"{article['instances_end']} instances at the end, p95 {article['p95_ms_worst_minute']:.0f} ms at worst, "
+        f"{article['p95_ms_last_minute']:.0f} ms in the last minute, {article['failed']} failed",
+    )
     table.add_row("in all", f"{facts['total_seconds']:.0f} s")
     return table
 
 
 def _tell_what_is_next(output: Path) -> None:
-    _console.print(f"The same as JSON: {output / 'summary.json'}. What to type next:", highlight=False)
+    _console.print(f"The load test as pictures: {output / 'article' / 'report.html'}", highlight=False)
+    _console.print(f"All of it as JSON: {output / 'summary.json'}. What to type next:", highlight=False)
     _console.print("  make sandbox                    keep a sandbox, then `make deploy ENV=sandbox`", highlight=False)
     _console.print(
         "  sagescale simulate --env dev --workload spike    try scaling before paying for it", highlight=False

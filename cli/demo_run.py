@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from cli.deployment import Deployment
+from cli.live_article import run_article
 from cli.predict import ask
+from cli.records import NoRecordsError
 from loadtest.closed_loop_client import Burst, drive
 from sandbox import launch
+from sandbox.live import ScalingError
 from sandbox.processes import REPOSITORY_ROOT
 from training import schema
 
@@ -139,6 +142,23 @@ def predictions(deployment: Deployment, connections: list[Connection]) -> list[d
     """Return what the API says of each connection, beside its true label."""
     answers = ask(deployment, [connection.record for connection in connections])
     return [{"actual": c.label, **answer} for c, answer in zip(connections, answers, strict=True)]
+
+
+def article(deployment: Deployment, folder: Path, show: Callable[[str], None]) -> dict[str, Any]:
+    """Run the article's 15,000 test compressed, and write its report; return its facts.
+
+    Raises
+    ------
+    DemoError
+        Requests failed, the run could not be made, or its decisions are not the simulator's.
+    """
+    try:
+        (facts,) = run_article(deployment, folder, names=("threshold_15k",), time_scale=60.0, on_progress=show)
+    except (ScalingError, NoRecordsError) as error:
+        raise DemoError(f"the article's load test could not be run: {error}") from error
+    if facts["failed"] or facts["disagreements"]:
+        raise DemoError(f"{facts['failed']} requests failed; decisions not the simulator's: {facts['disagreements']}")
+    return facts
 
 
 def burst(deployment: Deployment, path: Path, seconds: float = 3.0) -> Burst:
