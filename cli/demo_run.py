@@ -111,15 +111,12 @@ def _read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
 
 
 def labelled_connections(path: Path) -> list[Connection]:
-    """Return the first connection of each label that is shown; the file's first ones stand in for labels it lacks."""
-    found: dict[str, str] = {}
+    """Return the last connection of each label that is shown; the file's first ones stand in for labels it lacks.
+
+    The last, because an attack's first connections look like any other: what gives it away is how many there were.
+    """
     lines = list(islice(_lines(path), len(SHOWN_LABELS)))
-    for line in _lines(path):
-        label = line[line.rindex(",") + 1 :]
-        if label in SHOWN_LABELS:
-            found.setdefault(label, line)
-            if len(found) == len(SHOWN_LABELS):
-                break
+    found = {line[line.rindex(",") + 1 :]: line for line in _lines(path)}
     shown = [found[label] for label in SHOWN_LABELS if label in found]
     return [_connection(line) for line in (shown + lines)[: len(SHOWN_LABELS)]]
 
