@@ -6,8 +6,10 @@ at a fraction of its cost.
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from autoscaling.alarms import COMPARISONS, Alarm, AlarmState, Reading, aggregate
+from autoscaling.service_level import Counts
 
 NEVER = 1 << 60
 
@@ -33,10 +35,10 @@ class AlarmWatch:
         self._first_tick = alarm.evaluation_periods * self.period + lag
         self.next_tick = self._first_tick
         """The alarm cannot change its state before this tick."""
-        self._upcoming: list[int] = []
+        self._upcoming: Sequence[int] | Counts = []
         self._known_from = 0
 
-    def look_ahead(self, tick: int, breaches: list[int]) -> None:
+    def look_ahead(self, tick: int, breaches: Sequence[int] | Counts) -> None:
         """Learn which datapoints from a tick on will breach if the instances in service stay as they are.
 
         Parameters
@@ -66,7 +68,7 @@ class AlarmWatch:
             self.since = self.fires_from = NEVER
             if missing == alarm.datapoints_to_alarm and self.period == 1 and published >= self._known_from:
                 later = bisect_left(self._upcoming, published)
-                published = self._upcoming[later] if later < len(self._upcoming) else NEVER
+                published = int(self._upcoming[later]) if later < len(self._upcoming) else NEVER
             self.next_tick = (published + missing) * self.period + self.lag
             return
         if self.since == NEVER:

@@ -17,6 +17,8 @@ from autoscaling.workload import OpenLoop, Workload
 def arrivals_of(workload: OpenLoop, tick_seconds: float) -> Floats:
     """Spread each minute's requests evenly over its ticks (requests / tick)."""
     ticks_a_minute = round(60 / tick_seconds)
+    if ticks_a_minute == 1:
+        return workload.requests
     return np.repeat(workload.requests / ticks_a_minute, ticks_a_minute)
 
 
@@ -42,12 +44,14 @@ def metric_of(
         Requests / tick / instance, requests in an instance, or per cent (0 to 100 x workers).
     """
     if isinstance(workload, OpenLoop):
-        offered = arrivals_of(workload, tick_seconds) / tick_seconds
-        served = np.minimum(offered, instances * capacity.max_rps)
+        arrivals = arrivals_of(workload, tick_seconds)
+        if metric == "invocations_per_instance":
+            return arrivals / instances
+        served = np.minimum(arrivals / tick_seconds, instances * capacity.max_rps)
     else:
-        offered = served = throughput(workload, float(instances), tick_seconds, capacity)
-    if metric == "invocations_per_instance":
-        return offered * tick_seconds / instances
+        served = throughput(workload, float(instances), tick_seconds, capacity)
+        if metric == "invocations_per_instance":
+            return served * tick_seconds / instances
     utilisation = served / (instances * capacity.max_rps)
     if metric == "cpu_utilization":
         return 100 * capacity.workers * utilisation

@@ -28,7 +28,7 @@ from autoscaling.open_loop import open_service_level
 from autoscaling.policies import Metric, ScheduledAction, VariantScaling
 from autoscaling.result import ActivityRecord, Simulation
 from autoscaling.schedules import occurrences, parse_schedule
-from autoscaling.service_level import demand
+from autoscaling.service_level import Counts, demand
 from autoscaling.workload import OpenLoop, Workload
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -122,7 +122,7 @@ class _Table(NamedTuple):
     """Metrics of every tick, were some number of instances in service, and where each alarm would be breached."""
 
     values: dict[Metric, list[float]]
-    breaches: list[list[int]]
+    breaches: list[Counts]
 
 
 class _Run:
@@ -235,7 +235,7 @@ class _Run:
         values = {
             metric: metric_of(metric, self.workload, count, self.tick_seconds, self.capacity) for metric in self.history
         }
-        breaches = [np.flatnonzero(alarm.breaches(values[alarm.metric])).tolist() for alarm in self.alarms]
+        breaches = [np.flatnonzero(alarm.breaches(values[alarm.metric])) for alarm in self.alarms]
         return _Table({metric: series.tolist() for metric, series in values.items()}, breaches)
 
 
