@@ -15,6 +15,8 @@ from cli.deployment import Deployment
 from sandbox import launch
 from tests.integration.workstation import Workstation, write_dataset
 
+pytestmark = pytest.mark.verify  # minutes, because it deploys many times
+
 GATE = {"metric": "accuracy", "at_least": 0.0}  # so low that only the comparison with the served model is left
 TUNED: dict[str, Any] = {
     "gate": GATE,

@@ -26,6 +26,8 @@ from sandbox.runtime import Runtime
 from serving.artifact import read_artifact
 from stacks.stage import add_stacks
 
+pytestmark = pytest.mark.verify  # minutes, because it deploys many times
+
 ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("SAGESCALE_SHARED", ROOT.parent / "shared"))
 ARTIFACT = SHARED / "linear_learner" / "model.tar.gz"

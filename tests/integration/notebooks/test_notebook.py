@@ -12,6 +12,8 @@ from sandbox import launch
 from sandbox.runtime import Runtime
 from tests.integration.workstation import write_dataset
 
+pytestmark = pytest.mark.verify  # minutes, because it deploys many times
+
 ROOT = Path(__file__).parents[3]
 
 
