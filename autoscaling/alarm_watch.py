@@ -96,6 +96,10 @@ class AlarmWatch:
             return sum(values) / len(values)
         return max(values) if self.alarm.statistic == "maximum" else min(values)
 
+    def latest(self, tick: int) -> float:
+        """Take the newest published datapoint."""
+        return self._datapoint((tick - self.lag) // self.period - 1)
+
     def reading(self, tick: int) -> Reading:
         """Summarise a firing alarm as alarms.evaluate does."""
         published = (tick - self.lag) // self.period

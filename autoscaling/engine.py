@@ -85,14 +85,31 @@ class Decision(NamedTuple):
         return self.state.capacity
 
     @property
-    def ignores_metrics(self) -> bool:
-        """Whether the decision stays the same, whatever the metrics' values, while a single alarm fires.
+    def may_repeat(self) -> bool:
+        """Whether it is made again while the same single alarm fires, as :meth:`repeats_at` says.
 
-        Until its activity ends or a schedule is due; while the endpoint updates, any number of alarms may fire.
+        Until an activity ends or a schedule is due; while the endpoint updates, any number of alarms may fire.
         """
-        if self.outcome in {Outcome.ALREADY_AT_MAX, Outcome.ALREADY_AT_MIN}:
+        if self.outcome in {Outcome.ALREADY_AT_MAX, Outcome.ALREADY_AT_MIN, Outcome.ANTICIPATED_FLAPPING}:
             return isinstance(self.source, Alarm) and self.source.role != "step"
         return self.outcome is Outcome.UPDATING
+
+    def repeats_at(self, value: float) -> bool:
+        """Whether a decision that may repeat does so at the alarm's next datapoint.
+
+        Parameters
+        ----------
+        value
+            The datapoint; only anticipated flapping depends on it.
+
+        Returns
+        -------
+        bool
+            True where :func:`decide` would return the same decision.
+        """
+        if self.outcome is not Outcome.ANTICIPATED_FLAPPING or not isinstance(self.source, Alarm):
+            return True
+        return _wanted(self.source, self.previous, value) >= self.previous
 
     @property
     def cause(self) -> str:
@@ -110,17 +127,19 @@ class Decision(NamedTuple):
     @property
     def description(self) -> str:
         """What the decision does, or why it does nothing."""
-        state = self.state
-        return {
-            Outcome.SCALED: f"Setting desired instance count to {state.capacity}.",
-            Outcome.NO_ALARM: "",
-            Outcome.ALREADY_AT_MAX: f"Already at the maximum capacity {state.max_capacity}.",
-            Outcome.ALREADY_AT_MIN: f"Already at the minimum capacity {state.min_capacity}.",
-            Outcome.ALREADY_AT_DESIRED: f"Already at the desired capacity {state.capacity}.",
-            Outcome.ANTICIPATED_FLAPPING: "Removing an instance would put the metric above its target at once.",
-            Outcome.UPDATING: "The endpoint is updating.",
-            Outcome.IN_COOLDOWN: "A cooldown is in effect.",
-        }[self.outcome]
+        return _DESCRIPTIONS[self.outcome].format(self.state)
+
+
+_DESCRIPTIONS = {
+    Outcome.SCALED: "Setting desired instance count to {0.capacity}.",
+    Outcome.NO_ALARM: "",
+    Outcome.ALREADY_AT_MAX: "Already at the maximum capacity {0.max_capacity}.",
+    Outcome.ALREADY_AT_MIN: "Already at the minimum capacity {0.min_capacity}.",
+    Outcome.ALREADY_AT_DESIRED: "Already at the desired capacity {0.capacity}.",
+    Outcome.ANTICIPATED_FLAPPING: "Removing an instance would put the metric above its target at once.",
+    Outcome.UPDATING: "The endpoint is updating.",
+    Outcome.IN_COOLDOWN: "A cooldown is in effect.",
+}
 
 
 def decide(

@@ -43,14 +43,18 @@ class _Provisioning:
 
     def __init__(self, delays: Delays) -> None:
         self._delays = delays
-        self._random = np.random.default_rng(delays.seed)
+        self._random: np.random.Generator | None = None
 
     def next(self) -> tuple[float, bool]:
         """Seconds until the next scale-out ends, and whether its instances come."""
         span = self._delays.provisioning_seconds
         if span is None:
             return self._delays.failure_seconds, False
-        return (float(self._random.uniform(*span)) if isinstance(span, tuple) else span), True
+        if not isinstance(span, tuple):
+            return span, True
+        if self._random is None:
+            self._random = np.random.default_rng(self._delays.seed)
+        return float(self._random.uniform(*span)), True
 
 
 def simulate(
@@ -193,15 +197,19 @@ class _Run:
             tick = until
 
     def _decide(self, tick: int, firing: int, due: Sequence[ScheduledAction]) -> None:
-        if firing == self.repeatable and not due and tick == self.decisions[-1][0] + 1:
-            self.decisions.append((tick, self.decisions[-1][1]))
-            return
+        if firing == self.repeatable and not due:
+            before, decision = self.decisions[-1]
+            by_value = decision.outcome is Outcome.ANTICIPATED_FLAPPING
+            value = self.watches[firing.bit_length() - 1][1].latest(tick) if by_value else 0.0
+            if before == tick - 1 and decision.repeats_at(value):
+                self.decisions.append((tick, decision))
+                return
         now = tick * self.tick_seconds
         readings = [watch.reading(tick) if firing & bit else _QUIET for bit, watch in self.watches]
         decision = decide(self.alarms, self.state, readings, now, due)
         self.state = decision.state
         alone = firing.bit_count() == 1 or decision.outcome is Outcome.UPDATING
-        self.repeatable = firing if alone and decision.ignores_metrics else _NONE
+        self.repeatable = firing if alone and decision.may_repeat else _NONE
         if decision.outcome is not Outcome.NO_ALARM:
             self.decisions.append((tick, decision))
         if decision.outcome is Outcome.SCALED:
