@@ -124,6 +124,6 @@ def _tell_what_is_next(output: Path) -> None:
     _console.print(f"All of it as JSON: {output / 'summary.json'}. What to type next:", highlight=False)
     _console.print("  make sandbox                    keep a sandbox, then `make deploy ENV=sandbox`", highlight=False)
     _console.print(
-        "  sagescale simulate --env dev --workload spike    try scaling before paying for it", highlight=False
+        "  sagescale simulate --env dev --workload article    try scaling before paying for it", highlight=False
     )
     _console.print("  make deploy ENV=dev             the same stacks in your AWS account", highlight=False)
