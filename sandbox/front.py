@@ -10,6 +10,7 @@ import http.client
 import json
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
@@ -23,11 +24,13 @@ from sandbox.runtime import Runtime
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Wsgi = Callable[[Any, Any], Iterable[bytes]]
 
 _FORWARDED = re.compile(r"/endpoints/[^/]+/invocations|/restapis/[^/]+/[^/]+/_user_request_(/.*)?")
 _CFN_RESPONSE = re.compile(r"/_sandbox/cfn-response/(?P<token>[0-9a-f-]+)")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
 _FIRST_SERVICES: tuple[SERVICE_NAMES, ...] = ("sts", "cloudformation", "s3", "iam", "ssm", "ecr", "kms", "logs")
+_WAITING_SERVICES = ("awslambda", "sagemaker", "stepfunctions", "cloudformation", "sqs")
 FORWARD_TIMEOUT_SECONDS = 65.0  # InvokeEndpoint answers within 60 s
 _log = logging.getLogger(__name__)
 
@@ -46,13 +49,13 @@ class Front:
     def __init__(self, runtime: Runtime, status: Callable[[], Mapping[str, Any]]) -> None:
         self._runtime = runtime
         self._status = status
-        self._services = DomainDispatcherApplication(create_backend_app)
+        self._services = DomainDispatcherApplication(_create_service)
 
     def warm_up(self) -> None:
         """Load the services that the first deployment needs, while the CDK CLI is still starting."""
         for service in _FIRST_SERVICES:
             with self._services.lock:  # moto's own: modules that import each other must load in one thread
-                self._services.app_instances.setdefault(service, create_backend_app(service))
+                self._services.app_instances.setdefault(service, _create_service(service))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -92,6 +95,28 @@ class Front:
         answered = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP]
         start_response(f"{answer.status} {answer.reason}", [*answered, ("Content-Length", str(len(body)))])
         return [body]
+
+
+def _create_service(service: SERVICE_NAMES) -> Any:
+    """Create moto's application of one service, which answers one request at a time.
+
+    moto keeps its state in plain dictionaries and a server calls it from many threads: one request walks what
+    another changes. A service whose requests wait for others is left to the locks of its room.
+    """
+    application: Any = create_backend_app(service)
+    if service not in _WAITING_SERVICES:
+        application.wsgi_app = _one_at_a_time(application.wsgi_app)
+    return application
+
+
+def _one_at_a_time(answer: Wsgi) -> Wsgi:
+    lock = threading.Lock()
+
+    def locked(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        with lock:
+            return answer(environ, start_response)
+
+    return locked
 
 
 def _body(environ: Environ) -> bytes:
