@@ -50,7 +50,7 @@ def parse_prices(text: str) -> PriceTable:
     problems = []
     for row in rows:
         key = (row["instance_type"], row["region"])
-        price = _positive(row["usd_per_hour"])
+        price = positive(row["usd_per_hour"])
         if None in row.values() or None in row:
             problems.append(f"line {rows.line_num}: not {len(_COLUMNS)} columns")
         elif price is None:
@@ -64,7 +64,8 @@ def parse_prices(text: str) -> PriceTable:
     return table
 
 
-def _positive(text: str | None) -> float | None:
+def positive(text: str | None) -> float | None:
+    """Read a finite number above 0; None where it is none."""
     try:
         value = float(text or "")
     except ValueError:

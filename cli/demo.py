@@ -17,6 +17,7 @@ from rich.table import Table
 from cli import demo_run
 from cli.deployment import Deployment, NotDeployedError
 from cli.predict import RefusedError
+from cli.synthesis import SynthesisError, synthesize
 from sandbox import launch
 from sandbox.processes import REPOSITORY_ROOT
 
@@ -35,7 +36,7 @@ def demo(
     begin = time.monotonic()
     try:
         facts = _run(output)
-    except (demo_run.DemoError, launch.SandboxError, NotDeployedError, RefusedError) as error:
+    except (demo_run.DemoError, SynthesisError, launch.SandboxError, NotDeployedError, RefusedError) as error:
         _console.print(f"[red]The demo failed:[/] {error}", highlight=False)
         raise typer.Exit(1) from error
     finally:
@@ -49,7 +50,7 @@ def demo(
 def _run(output: Path) -> dict[str, Any]:
     source = json.loads((REPOSITORY_ROOT / "data" / "SOURCE.json").read_text(encoding="utf-8"))
     with ThreadPoolExecutor(1) as beside:
-        synthesis = beside.submit(demo_run.synthesize, output / "cdk.out")
+        synthesis = beside.submit(synthesize, "sandbox", output / "cdk.out")
         runtime = _step("starting the embedded AWS", lambda _: launch.start(output / "sandbox"))
         _step("bootstrapping it with the CDK CLI", lambda _: launch.bootstrap(runtime))
         _step("synthesizing the stacks, since the start", lambda _: synthesis.result())

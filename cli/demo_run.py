@@ -16,13 +16,13 @@ from cli.deployment import Deployment
 from cli.live_article import run_article
 from cli.predict import ask
 from cli.records import NoRecordsError
+from cli.synthesis import CDK
 from loadtest.closed_loop_client import Burst, drive
 from sandbox import launch
 from sandbox.live import ScalingError
 from sandbox.processes import REPOSITORY_ROOT
 from training import schema
 
-CDK = str(REPOSITORY_ROOT / "node_modules" / ".bin" / "cdk")
 DEPLOYED = re.compile(r"^ *✅ +(\S+)")
 SECONDS = re.compile(r"Deployment time: ([\d.]+)s")
 BURST_ROWS = 200
@@ -39,14 +39,6 @@ class Connection:
 
     record: dict[str, Any]
     label: str
-
-
-def synthesize(folder: Path) -> None:
-    """Write the templates of the sandbox environment to `folder`."""
-    command = [CDK, "synth", "--quiet", "-c", "env=sandbox", "--output", str(folder)]
-    done = subprocess.run(command, cwd=REPOSITORY_ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise DemoError(f"cdk synth failed:\n{done.stdout}{done.stderr}")
 
 
 def deploy(deployment: Deployment, assembly: Path, on_line: Callable[[str], None]) -> dict[str, float]:

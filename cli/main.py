@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import typer
 
-from cli import bench, data, demo, experiment, fit, loadtest, models, plan, predict, sandbox, simulate, smoke, train
+from cli import (
+    bench,
+    cost,
+    data,
+    demo,
+    experiment,
+    fit,
+    loadtest,
+    models,
+    plan,
+    predict,
+    sandbox,
+    simulate,
+    smoke,
+    train,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, serve and scale models on Amazon SageMaker.")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(models.app, name="models")
 app.command()(bench.bench)
+app.command()(cost.cost)
 app.command()(data.data)
 app.command()(demo.demo)
 app.command()(fit.fit)
