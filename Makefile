@@ -80,8 +80,8 @@ bootstrap: install ## prepare the account and region of ENV for the CDK, once
 deploy: install ## deploy ENV to AWS: from nothing to a served model
 	@$(AIMED)$(CDK) deploy $(STACKS) --require-approval never
 
-destroy: install ## remove ENV from AWS
-	@$(AIMED)$(CDK) destroy $(STACKS) --force
+destroy: install ## remove ENV with all it holds, after showing and asking (YES=1: do not ask)
+	@$(if $(PIPELINE),$(CDK) destroy $(STACKS),sagescale destroy --env $(ENV) $(if $(YES),--yes))
 
 sandbox: install ## start the embedded AWS and say how to talk to it
 	@sagescale sandbox up

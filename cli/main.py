@@ -9,6 +9,7 @@ from cli import (
     cost,
     data,
     demo,
+    destroy,
     experiment,
     fit,
     loadtest,
@@ -29,6 +30,7 @@ app.command()(bench.bench)
 app.command()(cost.cost)
 app.command()(data.data)
 app.command()(demo.demo)
+app.command()(destroy.destroy)
 app.command()(fit.fit)
 app.command()(loadtest.loadtest)
 app.command()(plan.plan)
