@@ -10,6 +10,7 @@ from cli import (
     data,
     demo,
     destroy,
+    doctor,
     experiment,
     fit,
     loadtest,
@@ -31,6 +32,7 @@ app.command()(cost.cost)
 app.command()(data.data)
 app.command()(demo.demo)
 app.command()(destroy.destroy)
+app.command()(doctor.doctor)
 app.command()(fit.fit)
 app.command()(loadtest.loadtest)
 app.command()(plan.plan)
