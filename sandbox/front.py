@@ -18,8 +18,9 @@ from xml.sax.saxutils import escape
 from moto.backends import SERVICE_NAMES
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from sandbox import scaler
+from sandbox import permissions, scaler
 from sandbox.cloudformation import custom_resources
+from sandbox.permissions.authorizer import AccessDeniedError
 from sandbox.runtime import Runtime
 
 Environ = dict[str, Any]
@@ -27,6 +28,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Wsgi = Callable[[Any, Any], Iterable[bytes]]
 
 _FORWARDED = re.compile(r"/endpoints/[^/]+/invocations|/restapis/[^/]+/[^/]+/_user_request_(/.*)?")
+_OWN = "/_sandbox/"
 _CFN_RESPONSE = re.compile(r"/_sandbox/cfn-response/(?P<token>[0-9a-f-]+)")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
 _FIRST_SERVICES: tuple[SERVICE_NAMES, ...] = ("sts", "cloudformation", "s3", "iam", "ssm", "ecr", "kms", "logs")
@@ -60,20 +62,29 @@ class Front:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path = environ["PATH_INFO"]
-        if match := _CFN_RESPONSE.fullmatch(path):
-            known = custom_resources.answer(match["token"], _body(environ))
-            return _answer(start_response, "200 OK" if known else "404 Not Found", {})
-        if path == "/_sandbox/status":
-            return _answer(start_response, "200 OK", self._status())
-        if path == "/_sandbox/scaling":
-            return _scaling(environ, start_response)
+        if path.startswith(_OWN):
+            return self._own(path, environ, start_response)
         if _FORWARDED.fullmatch(path):
             return self._forward(environ, start_response)
         try:
             answer: Iterable[bytes] = self._services(environ, start_response)
+        except AccessDeniedError as error:
+            return _deny(environ, start_response, error)
         except Exception as error:
             return _refuse(environ, start_response, error)
         return answer
+
+    def _own(self, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer what is no API of AWS."""
+        if path == f"{_OWN}status":
+            return _answer(start_response, "200 OK", self._status())
+        if path == f"{_OWN}scaling":
+            return _scaling(environ, start_response)
+        if path == f"{_OWN}permission":
+            return _answer(start_response, "200 OK", permissions.decide(json.loads(_body(environ))))
+        match = _CFN_RESPONSE.fullmatch(path)
+        known = bool(match and custom_resources.answer(match["token"], _body(environ)))
+        return _answer(start_response, "200 OK" if known else "404 Not Found", {})
 
     def _forward(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target = environ["PATH_INFO"] + (f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else "")
@@ -137,6 +148,23 @@ def _answer(start_response: StartResponse, status: str, document: Mapping[str, A
     body = json.dumps(document, default=str).encode()
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _deny(environ: Environ, start_response: StartResponse, error: AccessDeniedError) -> Iterable[bytes]:
+    """Answer AccessDenied in the words and the protocol of the service: S3's own XML, XML or JSON."""
+    _log.warning("%s", error)
+    element = f"<Code>AccessDenied</Code><Message>{escape(str(error))}</Message>"
+    code = "AccessDenied"
+    if error.service == "s3":
+        body, content_type = f"<Error>{element}</Error>".encode(), "application/xml"
+    elif environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body, content_type = f"<ErrorResponse><Error>{element}</Error></ErrorResponse>".encode(), "text/xml"
+    else:
+        code = "AccessDeniedException"
+        body, content_type = json.dumps({"__type": code, "Message": str(error)}).encode(), "application/x-amz-json-1.1"
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("x-amzn-ErrorType", code)]
+    start_response("403 Forbidden", headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def _refuse(environ: Environ, start_response: StartResponse, error: Exception) -> Iterable[bytes]:

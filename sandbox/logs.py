@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 class _Stream:
     group: str
     name: str
+    role_arn: str | None
     offset_bytes: int = 0
     ready: bool = False
 
@@ -38,17 +40,23 @@ class LogShipper:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        self._client = runtime.client("logs")
+        self._runtime = runtime
         self._streams: dict[Path, _Stream] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sandbox-logs", daemon=True)
         self._thread.start()
 
-    def follow(self, log: Path, *, group: str, stream: str) -> None:
-        """Ship what is and will be in `log` to `stream` of `group`; both are created when they are missing."""
+    def follow(self, log: Path, *, group: str, stream: str, role_arn: str | None) -> None:
+        """Ship what is and will be in `log` to `stream` of `group`; both are created when they are missing.
+
+        Parameters
+        ----------
+        role_arn : str, optional
+            As whom; by default as the sandbox's user.
+        """
         with self._lock:
-            self._streams[log] = _Stream(group, stream)
+            self._streams[log] = _Stream(group, stream, role_arn)
 
     def release(self, *logs: Path) -> None:
         """Ship the rest of `logs` and forget them."""
@@ -77,19 +85,27 @@ class LogShipper:
             for start in range(0, len(events), BATCH_EVENTS):
                 self._put(stream, events[start : start + BATCH_EVENTS])
         except (ClientError, BotoCoreError) as error:  # a group somebody deleted, a sandbox that goes down
-            _log.info("%s is not shipped to %s: %s", log, stream.group, error)
+            _log.warning("%s is not shipped to %s: %s", log, stream.group, error)
 
     def _put(self, stream: _Stream, events: list[dict[str, object]]) -> None:
+        client = self._runtime.client("logs", stream.role_arn)
         if not stream.ready:
-            self._create(stream)
-        self._client.put_log_events(logGroupName=stream.group, logStreamName=stream.name, logEvents=events)
+            _create(client, stream)
+        client.put_log_events(logGroupName=stream.group, logStreamName=stream.name, logEvents=events)
 
-    def _create(self, stream: _Stream) -> None:
-        with suppress(self._client.exceptions.ResourceAlreadyExistsException):
-            self._client.create_log_group(logGroupName=stream.group)
-        with suppress(self._client.exceptions.ResourceAlreadyExistsException):
-            self._client.create_log_stream(logGroupName=stream.group, logStreamName=stream.name)
-        stream.ready = True
+
+def _create(client: Any, stream: _Stream) -> None:
+    """Create the stream, and its group where there is none: a role may do the latter only if it has to."""
+    names = {"logGroupName": stream.group, "logStreamName": stream.name}
+    try:
+        client.create_log_stream(**names)
+    except client.exceptions.ResourceNotFoundException:
+        with suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_group(logGroupName=stream.group)
+        client.create_log_stream(**names)
+    except client.exceptions.ResourceAlreadyExistsException:
+        pass
+    stream.ready = True
 
 
 def _new_lines(log: Path, stream: _Stream, *, last: bool) -> list[str]:

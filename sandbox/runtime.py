@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from sandbox.sessions import access_key_id
+
 ACCESS_KEY_ID = "AKIASAGESCALESANDBOX"  # of its own: the CDK CLI caches account ids per access key
 SECRET_ACCESS_KEY = "sagescale-sandbox"  # noqa: S105 - opens nothing but this process
 ACCOUNT_ID = "123456789012"
@@ -54,10 +56,10 @@ class Runtime:
         """Program that the CDK CLI calls for image assets."""
         return self.directory / "bin" / "docker"
 
-    def environment(self) -> dict[str, str]:
-        """Return the variables that point ``cdk``, ``aws`` and boto3 at this sandbox."""
+    def environment(self, role_arn: str | None = None) -> dict[str, str]:
+        """Return the variables that point ``cdk``, ``aws`` and boto3 at this sandbox, as its user or as a role."""
         return {
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_ACCESS_KEY_ID": access_key_id(role_arn) if role_arn else ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
@@ -66,20 +68,20 @@ class Runtime:
             "CDK_DOCKER": str(self.docker),
         }
 
-    def client(self, service: str) -> Any:
-        """Return the cached boto3 client of `service`, pointed at this sandbox."""
+    def client(self, service: str, role_arn: str | None = None) -> Any:
+        """Return the cached boto3 client of `service`, pointed at this sandbox, of its user or of a role."""
         with _client_lock:
-            return _make_client(service, self)
+            return _make_client(service, self, role_arn)
 
 
 @cache
-def _make_client(service: str, runtime: Runtime) -> Any:
+def _make_client(service: str, runtime: Runtime, role_arn: str | None) -> Any:
     url = runtime.dataplane_url if service == "sagemaker-runtime" else runtime.endpoint_url
     return boto3.client(
         service,
         region_name=runtime.region,
         endpoint_url=url,
-        aws_access_key_id=ACCESS_KEY_ID,
+        aws_access_key_id=access_key_id(role_arn) if role_arn else ACCESS_KEY_ID,
         aws_secret_access_key=SECRET_ACCESS_KEY,
         config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
     )

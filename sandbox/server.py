@@ -25,7 +25,17 @@ from sandbox.processes import Process, log_tail, spawn, terminate
 from sandbox.runtime import Runtime
 from sandbox.status import describe
 
-ROOMS = ("seams", "cloudformation", "sagemaker", "functions", "workflows", "events", "restapis", "scaler")
+ROOMS = (
+    "seams",
+    "permissions",
+    "cloudformation",
+    "sagemaker",
+    "functions",
+    "workflows",
+    "events",
+    "restapis",
+    "scaler",
+)
 
 
 def main() -> None:

@@ -81,7 +81,7 @@ class StorageStack(Stack):
             iam.PolicyStatement(actions=["s3:ListBucketVersions"], resources=[bucket.bucket_arn])
         )
         emptier.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:DeleteObject", "s3:DeleteObjectVersion"], resources=[objects])
+            iam.PolicyStatement(actions=["s3:DeleteObjectVersion"], resources=[objects])  # every deletion names one
         )
         acknowledge_wildcards(emptier.execution_role, {objects: "it deletes every object, whatever its key"})
         emptied = CustomResource(

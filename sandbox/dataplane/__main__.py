@@ -17,6 +17,7 @@ from sandbox.dataplane.endpoints import Endpoints
 from sandbox.dataplane.integrations import Integrations
 from sandbox.dataplane.invoke import Invoker, Place
 from sandbox.dataplane.metrics import Metrics
+from sandbox.dataplane.permission import Permissions
 from sandbox.dataplane.rest_apis import RestApis
 from sandbox.dataplane.service import DataPlane
 from sandbox.dataplane.upstream import Upstream
@@ -43,8 +44,8 @@ def build(front_port: int, place: Place, minute_seconds: float = 60.0) -> tuple[
     """Return a data plane that does not listen yet, and its endpoints."""
     metrics = Metrics(minute_seconds)
     endpoints = Endpoints(metrics)
-    invoker = Invoker(endpoints, place)
     front = Upstream(front_port, timeout_seconds=_FRONT_TIMEOUT_SECONDS)
+    invoker = Invoker(endpoints, place, Permissions(front, place.region))
     apis = RestApis(Integrations(invoker, front))
     server = HttpServer(DataPlane(invoker, apis, Administration(endpoints, apis, metrics)))
     apis.changed = server.forget_heads

@@ -116,6 +116,7 @@ class _SageMaker:
     ) -> None:
         self._endpoint = endpoint
         self._invoker = invoker
+        self._role_arn: str | None = document.get("credentials")
         self._templates = _RequestTemplates(document, snapshot)
         self._responses = IntegrationResponses(document["responses"])
         self._timeout_seconds = (document["timeout_ms"] or 29_000) / 1000
@@ -127,7 +128,7 @@ class _SageMaker:
 
     def prepare(self, call: Call) -> Integrate:
         headers = {"content-type": "application/json", **self._mapped(call)}
-        invoke = self._invoker.prepare(self._endpoint, headers)
+        invoke = self._invoker.prepare(self._endpoint, headers, self._role_arn)
         render, select, seconds = self._templates.choose(call), self._responses.answer, self._timeout_seconds
 
         async def integrate(body: bytes, context: Mapping[str, Any]) -> Answer:

@@ -1,7 +1,7 @@
 """InvokeEndpoint, in the wire format of the SageMaker runtime.
 
 Not here: InvokeEndpointAsync, InvokeEndpointWithResponseStream, TargetModel and inference components; they are refused.
-The caller's signature is not checked, as the front does not check it either.
+The caller's signature is not checked, as the front does not check it either; whether a role may invoke is.
 
 References
 ----------
@@ -18,7 +18,9 @@ from urllib.parse import quote
 import orjson
 
 from sandbox.dataplane.endpoints import Endpoints, NoInstanceError, Variant
+from sandbox.dataplane.permission import Permissions
 from sandbox.dataplane.upstream import BrokenError, TimedOutError, UpstreamAnswer
+from sandbox.sessions import session_of
 from serving.http_answer import Answer
 
 MAX_PAYLOAD_BYTES = 6_291_456
@@ -44,12 +46,22 @@ class Place:
 class Invoker:
     """Invokes endpoints, for callers of the runtime and for REST APIs alike."""
 
-    def __init__(self, endpoints: Endpoints, place: Place) -> None:
+    def __init__(self, endpoints: Endpoints, place: Place, permissions: Permissions) -> None:
         self._endpoints = endpoints
         self._place = place
+        self._permissions = permissions
 
-    def prepare(self, name: str, headers: Mapping[str, str]) -> Callable[[bytes], Awaitable[Answer]]:
-        """Return what invokes endpoint `name` with these headers (lower case): it takes the payload."""
+    def prepare(
+        self, name: str, headers: Mapping[str, str], role_arn: str | None = None
+    ) -> Callable[[bytes], Awaitable[Answer]]:
+        """Return what invokes endpoint `name` with these headers (lower case): it takes the payload.
+
+        Parameters
+        ----------
+        role_arn : str, optional
+            Who invokes; by default whoever signed the request.
+        """
+        caller = role_arn or session_of(headers.get("authorization"))
         refused = [each for each in _NOT_EMULATED if each in headers]
         request_head = _request_head(headers)
         target = headers.get("x-amzn-sagemaker-target-variant")
@@ -59,6 +71,8 @@ class Invoker:
                 return _error(400, "ValidationError", f"The sandbox does not emulate {', '.join(refused)}")
             if len(payload) > MAX_PAYLOAD_BYTES:
                 return _error(413, "RequestEntityTooLarge", f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes")
+            if caller and (refusal := await self._permissions.refusal(caller, name)):
+                return _error(403, "AccessDeniedException", refusal)
             variant = self._variant(name, target)
             if isinstance(variant, Answer):
                 return variant

@@ -24,6 +24,7 @@ from sandbox.dataplane.integrations import BadIntegrationError, Integrations
 from sandbox.dataplane.invoke import Invoker, Place, new_request_id
 from sandbox.dataplane.json_models import BadModelError
 from sandbox.dataplane.metrics import Metrics
+from sandbox.dataplane.permission import Permissions
 from sandbox.dataplane.rest_method import Call, Method, UsagePlan
 from sandbox.dataplane.templates import BadTemplateError
 from sandbox.dataplane.throttling import Limits
@@ -80,8 +81,10 @@ class RestApis:
 
 def check_snapshot(api_id: str, snapshot: dict[str, Any]) -> None:
     """Raise BadSnapshotError where a data plane would not serve `snapshot`."""
-    invoker = Invoker(Endpoints(Metrics(60.0)), Place(snapshot["account_id"], snapshot["region"]))
-    integrations = Integrations(invoker, Upstream(0, timeout_seconds=1.0))  # compiled only, never called
+    nowhere = Upstream(0, timeout_seconds=1.0)  # compiled only, never called
+    place = Place(snapshot["account_id"], snapshot["region"])
+    invoker = Invoker(Endpoints(Metrics(60.0)), place, Permissions(nowhere, place.region))
+    integrations = Integrations(invoker, nowhere)
     _Stage(api_id, "any", snapshot, integrations, Limits())
 
 

@@ -61,16 +61,20 @@ class Delivery:
                 self._send_message({"Arn": dead_letters}, message)
 
     def _invoke(self, target: dict[str, Any], message: str) -> None:
-        self._client("lambda").invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=message)
+        self._client("lambda", target.get("RoleArn")).invoke(
+            FunctionName=target["Arn"], InvocationType="Event", Payload=message
+        )
 
     def _start_execution(self, target: dict[str, Any], message: str) -> None:
-        self._client("stepfunctions").start_execution(stateMachineArn=target["Arn"], input=message)
+        self._client("stepfunctions", target.get("RoleArn")).start_execution(
+            stateMachineArn=target["Arn"], input=message
+        )
 
     def _publish(self, target: dict[str, Any], message: str) -> None:
-        self._client("sns").publish(TopicArn=target["Arn"], Message=_plain(message))
+        self._client("sns", target.get("RoleArn")).publish(TopicArn=target["Arn"], Message=_plain(message))
 
     def _send_message(self, target: dict[str, Any], message: str) -> None:
-        sqs = self._client("sqs")
+        sqs = self._client("sqs", target.get("RoleArn"))
         url = sqs.get_queue_url(QueueName=target["Arn"].rsplit(":", 1)[-1])["QueueUrl"]
         group = (target.get("SqsParameters") or {}).get("MessageGroupId")
         sqs.send_message(QueueUrl=url, MessageBody=message, **({"MessageGroupId": group} if group else {}))
@@ -92,7 +96,7 @@ class Delivery:
             "Resources": event["resources"],
             "EventBusName": target["Arn"],
         }
-        self._client("events").put_events(Entries=[entry])
+        self._client("events", target.get("RoleArn")).put_events(Entries=[entry])
 
     def _refuse(self, target: dict[str, Any], message: str) -> None:
         del message
@@ -103,7 +107,7 @@ class Delivery:
         _, service, action = target["Arn"].rsplit(":", 2)
         names = {"sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": "logs"}
         method = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", action).lower()
-        getattr(self._client(names.get(service, service)), method)(**json.loads(message or "{}"))
+        getattr(self._client(names.get(service, service), target.get("RoleArn")), method)(**json.loads(message or "{}"))
 
 
 def _plain(message: str) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -32,6 +33,8 @@ class QueuedEvent:
         What the function is invoked with.
     request_id, function_arn : str
         Of the invocation.
+    role_arn : str
+        The function's execution role, which delivers.
     config : dict
         The function's EventInvokeConfig, with its DeadLetterConfig beside.
     """
@@ -39,6 +42,7 @@ class QueuedEvent:
     event: Any
     request_id: str
     function_arn: str
+    role_arn: str
     config: dict[str, Any]
 
 
@@ -62,7 +66,7 @@ def _run(queued: QueuedEvent, attempt: Callable[[], Outcome], runtime: Runtime) 
     record = _record(queued, outcome, tried)
     for target, message in ((chosen, record), (dead_letters, queued.event)):
         if target:
-            _deliver(target, message, record, runtime)
+            _deliver(target, message, record, partial(runtime.client, role_arn=queued.role_arn))
 
 
 def _record(queued: QueuedEvent, outcome: Outcome, tried: int) -> dict[str, Any]:
@@ -85,17 +89,17 @@ def _record(queued: QueuedEvent, outcome: Outcome, tried: int) -> dict[str, Any]
     }
 
 
-def _deliver(target: str, message: Any, record: dict[str, Any], runtime: Runtime) -> None:
+def _deliver(target: str, message: Any, record: dict[str, Any], client: Callable[[str], Any]) -> None:
     service, name = target.split(":")[2], target.rsplit(":", 1)[-1]
     text = json.dumps(message)
     try:
         if service == "sqs":
-            url = runtime.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
-            runtime.client("sqs").send_message(QueueUrl=url, MessageBody=text)
+            url = client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+            client("sqs").send_message(QueueUrl=url, MessageBody=text)
         elif service == "sns":
-            runtime.client("sns").publish(TopicArn=target, Message=text)
+            client("sns").publish(TopicArn=target, Message=text)
         elif service == "lambda":
-            runtime.client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=text)
+            client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=text)
         elif service == "events":
             entry = {
                 "Source": "lambda",
@@ -104,7 +108,7 @@ def _deliver(target: str, message: Any, record: dict[str, Any], runtime: Runtime
                 "EventBusName": name.removeprefix("event-bus/"),
                 "Resources": [target, record["requestContext"]["functionArn"]],
             }
-            runtime.client("events").put_events(Entries=[entry])
+            client("events").put_events(Entries=[entry])
         else:
             log.error("destination %s of %s is of no known kind", target, record["requestContext"]["functionArn"])
     except ClientError:

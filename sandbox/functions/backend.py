@@ -85,7 +85,13 @@ class Function(models.LambdaFunction):
         if kind == "Event":
             config = dict(self.event_invoke_config[0].config) if self.event_invoke_config else {}
             config["DeadLetterConfig"] = self.more_configuration.get("DeadLetterConfig")
-            queued = QueuedEvent(event=event, request_id=request_id, function_arn=self.function_arn, config=config)
+            queued = QueuedEvent(
+                event=event,
+                request_id=request_id,
+                function_arn=self.function_arn,
+                role_arn=self.role,
+                config=config,
+            )
             invoke_in_background(queued, lambda: self._run(event, request_id), self.workers.runtime)
             return ""
         outcome = self._run(event, request_id)
@@ -101,6 +107,7 @@ class Function(models.LambdaFunction):
             arn=self.function_arn,
             name=self.function_name,
             version=str(self.version),
+            role_arn=self.role,
             handler=self.handler or "",
             code=self.code_bytes,
             code_sha256=self.code_sha_256,

@@ -37,6 +37,8 @@ class Version:
     ----------
     arn, name, version : str
         Of the function.
+    role_arn : str
+        Its execution role.
     handler : str
         ``module.function``.
     code : bytes
@@ -54,6 +56,7 @@ class Version:
     arn: str
     name: str
     version: str
+    role_arn: str
     handler: str
     code: bytes = field(repr=False, compare=False)
     code_sha256: str
@@ -93,7 +96,11 @@ class Worker:
         today = datetime.now(UTC).strftime("%Y/%m/%d")
         stream = f"{today}/[{version.version}]{identity}"
         self._channel, theirs = socket.socketpair()
-        environment = {**runtime.environment(), **version.variables, **_lambda_variables(version, directory, stream)}
+        environment = {
+            **runtime.environment(version.role_arn),
+            **version.variables,
+            **_lambda_variables(version, directory, stream),
+        }
         with theirs:
             self.process: Process = spawn(
                 [sys.executable, "-P", str(WORKER), str(theirs.fileno())],
@@ -102,7 +109,7 @@ class Worker:
                 cwd=directory,
                 pass_fds=(theirs.fileno(),),
             )
-        shipper.follow(self.process.log, group=version.log_group, stream=stream)
+        shipper.follow(self.process.log, group=version.log_group, stream=stream, role_arn=version.role_arn)
 
     @property
     def alive(self) -> bool:

@@ -135,6 +135,7 @@ def _freeze_integration(integration: Integration) -> dict[str, Any]:
     return {
         "type": integration.integration_type,
         "uri": integration.uri,
+        "credentials": integration.credentials,
         "passthrough": integration.passthrough_behaviour or "WHEN_NO_MATCH",
         "templates": dict(integration.request_templates or {}),
         "parameters": dict(integration.request_parameters or {}),

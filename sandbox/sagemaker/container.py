@@ -88,9 +88,9 @@ class Instance:
         )
 
 
-def aws_environment(runtime: Runtime, *, isolated: bool) -> dict[str, str]:
+def aws_environment(runtime: Runtime, role_arn: str, *, isolated: bool) -> dict[str, str]:
     """Return the variables that lead a container's AWS SDK to the sandbox; an isolated one knows only its region."""
-    variables = runtime.environment()
+    variables = runtime.environment(role_arn)
     return {name: variables[name] for name in REGION_VARIABLES} if isolated else variables
 
 

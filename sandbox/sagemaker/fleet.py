@@ -115,12 +115,13 @@ class Fleet:
         image = hosting_image(model.container["Image"])
         assert image.host is not None, "hosting_image() let an image pass that cannot host"
         isolated = bool(model.request.get("EnableNetworkIsolation"))
+        role_arn = model.request["ExecutionRoleArn"]
         own = model.container.get("Environment") or {}
-        environment = {**aws_environment(self.runtime, isolated=isolated), **own}
+        environment = {**aws_environment(self.runtime, role_arn, isolated=isolated), **own}
         port = _free_port()
         process = machine.start(image.host(machine.path("/opt/ml/model"), port), environment)
         stream = f"{self.variant_name}/{instance_id}"
-        self.shipper.follow(machine.log, group=f"{LOG_GROUP}/{self.endpoint_name}", stream=stream)
+        self.shipper.follow(machine.log, group=f"{LOG_GROUP}/{self.endpoint_name}", stream=stream, role_arn=role_arn)
         server = Server(instance_id, port, process, machine.root)
         try:
             self._wait_until_healthy(server)
@@ -137,7 +138,7 @@ class Fleet:
             return
         archive = machine.root / "model.tar.gz"
         try:
-            download_object(self.runtime.client("s3"), uri, archive)
+            download_object(self.runtime.client("s3", model.request["ExecutionRoleArn"]), uri, archive)
             unpack(archive, directory)
         except TransferError as error:
             shutil.rmtree(machine.root)

@@ -64,9 +64,11 @@ def process(job: ProcessingJob, runtime: Runtime, shipper: LogShipper) -> str:
     cluster = job.request["ProcessingResources"]["ClusterConfig"]
     machines = instances(runtime.directory / "processing-jobs" / job.name, cluster["InstanceCount"])
     for machine in machines:
-        shipper.follow(machine.log, group=LOG_GROUP, stream=job.log_stream(machine.host))
+        shipper.follow(
+            machine.log, group=LOG_GROUP, stream=job.log_stream(machine.host), role_arn=job.request["RoleArn"]
+        )
     try:
-        _prepare(job, machines, runtime.client("s3"))
+        _prepare(job, machines, runtime.client("s3", job.request["RoleArn"]))
         job.facts["ProcessingStartTime"] = utcnow()
         limit = (job.request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS)
         ending, codes = run(
@@ -75,7 +77,7 @@ def process(job: ProcessingJob, runtime: Runtime, shipper: LogShipper) -> str:
             stop=job.stop_requested,
             max_runtime_seconds=limit,
         )
-        return _conclude(job, machines, ending, codes, runtime.client("s3"))
+        return _conclude(job, machines, ending, codes, runtime.client("s3", job.request["RoleArn"]))
     except TransferError as error:
         raise JobFailedError(f"ClientError: Data transfer failed: {error}") from error
     finally:
@@ -100,7 +102,7 @@ def _start(job: ProcessingJob, machine: Instance, runtime: Runtime) -> Process:
     command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
     isolated = bool((job.request.get("NetworkConfig") or {}).get("EnableNetworkIsolation"))
     own = job.request.get("Environment") or {}
-    return machine.start(command, {**aws_environment(runtime, isolated=isolated), **own})
+    return machine.start(command, {**aws_environment(runtime, job.request["RoleArn"], isolated=isolated), **own})
 
 
 def _conclude(job: ProcessingJob, machines: list[Instance], ending: Ending, codes: dict[str, int], s3: Any) -> str:

@@ -67,10 +67,12 @@ def train(job: TrainingJob, runtime: Runtime, shipper: LogShipper) -> str:
     count = job.request["ResourceConfig"].get("InstanceCount", 1)
     machines = instances(runtime.directory / "training-jobs" / job.name, count)
     for machine in machines:
-        shipper.follow(machine.log, group=LOG_GROUP, stream=job.log_stream(machine.host))
+        shipper.follow(
+            machine.log, group=LOG_GROUP, stream=job.log_stream(machine.host), role_arn=job.request["RoleArn"]
+        )
     try:
         job.enter("Downloading", "Downloading input data")
-        _prepare(job, machines, runtime.client("s3"))
+        _prepare(job, machines, runtime.client("s3", job.request["RoleArn"]))
         ending, codes = _run(job, machines, runtime)
         return _conclude(job, machines, ending, codes, runtime)
     except TransferError as error:
@@ -124,7 +126,7 @@ def _run(job: TrainingJob, machines: list[Instance], runtime: Runtime) -> tuple[
     command = training_image(_image_uri(job.request)).train
     assert command is not None, "check() let an image pass that cannot train"
     environment = {
-        **aws_environment(runtime, isolated=bool(job.request.get("EnableNetworkIsolation"))),
+        **aws_environment(runtime, job.request["RoleArn"], isolated=bool(job.request.get("EnableNetworkIsolation"))),
         "TRAINING_JOB_NAME": job.name,
         "TRAINING_JOB_ARN": job.arn,
         **(job.request.get("Environment") or {}),
@@ -159,11 +161,15 @@ def _upload(job: TrainingJob, machines: list[Instance], runtime: Runtime, *, wit
     directory = machines[0].root.parent
     models = [machine.path("/opt/ml/model") for machine in machines]
     if with_model:
-        upload_archive(runtime.client("s3"), models, directory / "model.tar.gz", f"{uri}/model.tar.gz")
+        upload_archive(
+            runtime.client("s3", job.request["RoleArn"]), models, directory / "model.tar.gz", f"{uri}/model.tar.gz"
+        )
         job.facts["ModelArtifacts"] = {"S3ModelArtifacts": f"{uri}/model.tar.gz"}
     outputs = [machine.path("/opt/ml/output") for machine in machines]
     if any(path.is_file() for output in outputs for path in output.rglob("*")):
-        upload_archive(runtime.client("s3"), outputs, directory / "output.tar.gz", f"{uri}/output.tar.gz")
+        upload_archive(
+            runtime.client("s3", job.request["RoleArn"]), outputs, directory / "output.tar.gz", f"{uri}/output.tar.gz"
+        )
 
 
 def _failure_reason(machines: list[Instance], failed: dict[str, int]) -> str:

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from sandbox.runtime import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Runtime
+from sandbox.sessions import access_key_id
 
 READ_TIMEOUT_SECONDS = 900  # a synchronous Lambda invocation may take that long
 
@@ -23,20 +24,20 @@ def use(runtime: Runtime) -> None:
     _make.cache_clear()
 
 
-def client_for(service: str, **_: Any) -> Any:
-    """Return the client of `service`; moto passes a region and credentials too, which do not matter here."""
+def client_for(service: str, state_credentials: Any = None, **_: Any) -> Any:
+    """Return the client of `service`, of the role that a state runs with; moto passes a region too, there is one."""
     with _lock:
-        return _make(service)
+        return _make(service, state_credentials.role_arn if state_credentials else None)
 
 
 @cache
-def _make(service: str) -> Any:
+def _make(service: str, role_arn: str | None) -> Any:
     (runtime,) = _runtime
     return boto3.client(
         service,
         region_name=runtime.region,
         endpoint_url=runtime.endpoint_url,
-        aws_access_key_id=ACCESS_KEY_ID,
+        aws_access_key_id=access_key_id(role_arn) if role_arn else ACCESS_KEY_ID,
         aws_secret_access_key=SECRET_ACCESS_KEY,
         config=Config(
             parameter_validation=False,  # the service answers, as in AWS

@@ -31,6 +31,7 @@ from sandbox.workflows.values import to_json_values
 OWN_ERRORS = frozenset({"ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound"})  # SageMaker's error shapes
 
 
+STARTED_BY = {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}  # connect-sagemaker.html
 JOBS = ("createProcessingJob", "createTrainingJob", "createHyperParameterTuningJob")
 PLAIN = ("createModel", "createEndpointConfig", "createEndpoint", "updateEndpoint")  # connect-sagemaker.html
 
@@ -54,17 +55,21 @@ class SageMakerTask(StateTaskServiceCallback):
     def _eval_service_task(
         self, env: Any, resource_runtime_part: Any, normalised_parameters: Any, state_credentials: Any
     ) -> None:
-        del resource_runtime_part, state_credentials
-        answer = getattr(client_for("sagemaker"), self._get_boto_service_action())(**normalised_parameters)
+        del resource_runtime_part
+        if self.resource.condition is not None:
+            normalised_parameters["Tags"] = [*normalised_parameters.get("Tags", []), STARTED_BY]
+        answer = getattr(client_for("sagemaker", state_credentials), self._get_boto_service_action())(
+            **normalised_parameters
+        )
         answer.pop("ResponseMetadata")
         env.stack.append(answer)
 
     def _build_sync_resolver(
         self, env: Any, resource_runtime_part: Any, normalised_parameters: Any, state_credentials: Any
     ) -> Callable[[], Any]:
-        del resource_runtime_part, state_credentials
+        del resource_runtime_part
         env.stack.pop()  # the ARN that Create answered: the job's description replaces it
-        describe = self._job_call("describe", normalised_parameters)
+        describe = self._job_call("describe", normalised_parameters, state_credentials)
 
         def resolve() -> Any | None:
             job = describe()
@@ -88,17 +93,17 @@ class SageMakerTask(StateTaskServiceCallback):
         finally:
             if not env.is_running():
                 with suppress(ClientError):  # it ended by itself in the meantime
-                    self._job_call("stop", normalised_parameters)()
+                    self._job_call("stop", normalised_parameters, state_credentials)()
 
     @property
     def _job_kind(self) -> str:
         return str(self.resource.api_action.removeprefix("create"))
 
-    def _job_call(self, verb: str, parameters: dict[str, Any]) -> Callable[[], Any]:
+    def _job_call(self, verb: str, parameters: dict[str, Any], credentials: Any) -> Callable[[], Any]:
         """Return the call of another action on the job that `parameters` created."""
         action = self._get_boto_service_action().replace("create", verb, 1)
         field = f"{self._job_kind}Name"
-        return partial(getattr(client_for("sagemaker"), action), **{field: parameters[field]})
+        return partial(getattr(client_for("sagemaker", credentials), action), **{field: parameters[field]})
 
     def _from_error(self, env: Any, ex: Exception) -> Any:
         if not isinstance(ex, ClientError):

@@ -14,6 +14,11 @@ STEPS = "moto.stepfunctions.parser"
 TASKS = f"{STEPS}.asl.component.state.exec.state_task"
 
 SEAMS = {
+    "moto.core.authorization:ActionAuthenticatorMixin._authenticate_and_authorize_action": [
+        *("self", "iam_request_cls", "resource"),
+    ],
+    "moto.core.responses:BaseResponse.parse_parameters": ["self", "request"],
+    "moto.s3.responses:S3Response.is_delete_keys": ["self"],
     "moto.sagemaker.models:sagemaker_backends.backend": ["region_name", "account_id"],
     "moto.sagemaker.responses:SageMakerResponse.dispatch": ["args", "kwargs"],
     "moto.awslambda.models:lambda_backends.backend": ["region_name", "account_id"],

@@ -1,0 +1,192 @@
+"""The journey that the proof of least privilege rests on (tests/snapshot/test_permissions.py).
+
+One sandbox deploys, trains, tunes, serves, retrains, fails and is destroyed. It refuses what a role may not do, and
+records the rest; `--snapshot-update` renews the recording.
+"""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from sandbox import launch
+from sandbox.permissions.policy import applies, statements_of
+from sandbox.permissions.recording import Recorded, read
+from tests.integration.workstation import ENV, Workstation, write_dataset
+from tests.permissions import Role, masked, role_name, template_statements
+from training import schema
+
+pytestmark = pytest.mark.verify  # minutes, because it deploys many times
+
+PREFIX = f"kdd99-{ENV}-"
+BUCKET = "records-of-the-journey"
+RETRAINING = {"schedule": "rate(3 days)", "on_new_data": True, "debounce_seconds": 2}
+TUNING = {
+    "max_jobs": 2,
+    "max_parallel_jobs": 2,
+    "continuous": {"learning_rate": {"min": 0.0001, "max": 0.1, "scale": "logarithmic"}},
+}
+WAIT_SECONDS = 180.0
+
+
+class Traveller:
+    """Goes through the sandbox and notes which roles there were."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
+        launch.bootstrap(self.runtime)
+        self.workstation = Workstation(folder, self.runtime)
+        self.roles: dict[str, dict[str, Any]] = {}
+
+    def deploy(self, **groups: Any) -> None:
+        """Deploy, and note the roles."""
+        self.workstation.deploy(**groups)
+        assembly = self.workstation.synthesize(**groups)
+        for path in assembly.glob(f"{PREFIX}*.template.json"):
+            stack = path.name.removesuffix(".template.json")
+            for logical_id, statements in template_statements(json.loads(path.read_text())).items():
+                role = self._role(stack, logical_id, statements)
+                self.roles[json.dumps(role, sort_keys=True)] = role
+
+    def _role(self, stack: str, logical_id: str, template: list[dict[str, Any]]) -> dict[str, Any]:
+        cloudformation, iam = self.runtime.client("cloudformation"), self.runtime.client("iam")
+        described = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+        name = described["StackResourceDetail"]["PhysicalResourceId"]
+        deployed = [
+            statement
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+            for statement in statements_of(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
+        ]
+        role = {
+            "name": role_name(stack.removeprefix(PREFIX), logical_id),
+            "arn": iam.get_role(RoleName=name)["Role"]["Arn"],
+            "template": template,
+            "statements": deployed,
+        }
+        masked_role: dict[str, Any] = masked(role, ENV)
+        return masked_role
+
+    def call_the_api(self) -> None:
+        """Ask both resources of the API."""
+        assert self.workstation.labels() == ["attack", "normal"]
+        url = self.workstation.deployment().api_url("/invocations")
+        record = b",".join([b"0"] * schema.FEATURE_DIM)
+        assert urllib3.request("POST", url, body=record, headers={"Content-Type": "text/csv"}).status == 200
+
+    def stop_a_run_in(self, list_jobs: Callable[[], list[Any]], **changes: Any) -> None:
+        """Start a run, and stop it when `list_jobs` tells of one job more."""
+        states = self.runtime.client("stepfunctions")
+        machine = self.workstation.outputs("training")["StateMachineArn"]
+        run = json.loads(self.workstation.parameter("training/run"))
+        before = len(list_jobs())
+        document = {"mode": "retrain", "run": {**run, "key": uuid.uuid4().hex[:16], **changes}}
+        execution = states.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(document))[
+            "executionArn"
+        ]
+        self.wait(lambda: len(list_jobs()) > before)
+        states.stop_execution(executionArn=execution)
+        self.wait(lambda: states.describe_execution(executionArn=execution)["status"] == "ABORTED")
+
+    def wait(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def end(self) -> list[Recorded]:
+        """Stop the sandbox; return what was recorded."""
+        launch.stop(self.runtime.directory)
+        return list(read(self.runtime.directory))
+
+
+@pytest.fixture(scope="module")
+def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], list[Recorded]]:
+    """Roles and calls of the whole journey."""
+    traveller = Traveller(tmp_path_factory.mktemp("journey"))
+    sagemaker = traveller.runtime.client("sagemaker")
+    epochs = {"hyperparameters": {"epochs": 2}}
+    traveller.deploy(training=epochs)
+    traveller.call_the_api()
+    traveller.stop_a_run_in(lambda: sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"])
+    hyperparameters = json.loads(traveller.workstation.parameter("training/run"))["hyperparameters"]
+    traveller.stop_a_run_in(
+        traveller.workstation.training_jobs,
+        hyperparameters={**hyperparameters, "epochs": "1000000", "early_stopping_patience": "1000000"},
+    )
+    retrain_on_new_data(traveller)
+    # another instance type makes another endpoint, which starts as large as the first
+    last = {"training": {**epochs, "tuning": TUNING}, "endpoint": {"variants": [{"instance_type": "ml.m5.large"}]}}
+    traveller.deploy(**last)
+    traveller.stop_a_run_in(
+        lambda: sagemaker.list_hyper_parameter_tuning_jobs(MaxResults=100)["HyperParameterTuningJobSummaries"]
+    )
+    assembly = traveller.workstation.synthesize(**last)
+    done = traveller.workstation.cdk("destroy", "--all", "--force", assembly=assembly)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return list(traveller.roles.values()), traveller.end()
+
+
+def retrain_on_new_data(traveller: Traveller) -> None:
+    """Deploy with retraining on records in S3, upload more and wait until the new model is served."""
+    workstation, s3 = traveller.workstation, traveller.runtime.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    events: dict[str, Any] = {"EventBridgeConfiguration": {}}
+    s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=events)
+    for name in ("train", "test"):
+        s3.upload_file(str(getattr(workstation, name)), BUCKET, f"{name}/1.gz")
+    training = {
+        "hyperparameters": {"epochs": 2},
+        "retraining": RETRAINING,
+        "gate": {"metric": "accuracy", "at_least": 0.0},
+    }
+    traveller.deploy(dataset={name: f"s3://{BUCKET}/{name}/" for name in ("train", "test")}, training=training)
+    served = workstation.parameter("model/served")
+    for number in (2, 3):  # the second finds the schedule that the first has made
+        more = write_dataset(workstation.folder / f"{number}.gz", 500)
+        s3.upload_file(str(more), BUCKET, f"train/{number}.gz")
+    traveller.wait(lambda: workstation.parameter("model/served") != served)
+
+
+def test_no_call_of_a_role_was_refused(travelled: tuple[list[dict[str, Any]], list[Recorded]]) -> None:
+    _, calls = travelled
+    assert [each for each in calls if not each.allowed] == []
+
+
+def test_recording_is_up_to_date(
+    travelled: tuple[list[dict[str, Any]], list[Recorded]], snapshot: SnapshotAssertion
+) -> None:
+    roles, calls = travelled
+    roles = sorted(roles, key=lambda role: json.dumps(role, sort_keys=True))
+    recording = {"roles": roles, "calls": examples(roles, calls)}
+    assert recording == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def examples(roles: list[dict[str, Any]], recorded: list[Recorded]) -> list[dict[str, Any]]:
+    """Return one call of each kind: equal ones are of one role, take one action, and the same statements allow them."""
+    statements: dict[str, list[dict[str, Any]]] = {}
+    for role in roles:
+        statements.setdefault(role["arn"], []).extend(Role(**role).statements)
+    kinds: dict[str, dict[str, Any]] = {}
+    for each in recorded:
+        call = {
+            "role": each.role,
+            "action": each.call.action,
+            "resource": each.call.resource,
+            "context": dict(each.call.context),
+        }
+        call = masked(call, ENV)
+        probe = type(each.call)(call["action"], call["resource"], tuple(call["context"].items()))
+        allowing = [number for number, s in enumerate(statements.get(call["role"], [])) if applies(s, probe)]
+        key = json.dumps([call["role"], call["action"], allowing])
+        if key not in kinds or call["resource"] < kinds[key]["resource"]:
+            kinds[key] = call
+    return [kinds[key] for key in sorted(kinds)]
