@@ -13,7 +13,7 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,29 @@ class AlarmState(StrEnum):
     OK = "OK"
     ALARM = "ALARM"
     INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class Rule(Protocol):
+    """What decides an alarm's state."""
+
+    @property
+    def evaluation_periods(self) -> int:
+        """How many datapoints are looked at."""
+        ...
+
+    @property
+    def datapoints_to_alarm(self) -> int:
+        """How many of them must be beyond the threshold."""
+        ...
+
+    @property
+    def missing_data(self) -> MissingData:
+        """What a missing one counts as."""
+        ...
+
+    def is_breached_by(self, value: float) -> bool:
+        """Whether a datapoint is beyond the threshold."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +219,7 @@ def evaluate(
     Reading
         State, since when, whether the action is executed now, and the value it sees.
     """
-    state = _state(alarm, datapoints, previous.state)
+    state = state_of(alarm, datapoints, previous.state)
     since = previous.since if state is previous.state else now
     delay = min(action_delay_seconds, alarm.period_seconds)
     firing = state is AlarmState.ALARM and now - since >= delay
@@ -234,7 +257,18 @@ def aggregate(alarm: Alarm, values: Sequence[float]) -> float:
     return max(window) if kind == "maximum" else min(window)
 
 
-def _state(alarm: Alarm, datapoints: Sequence[float | None], current: AlarmState) -> AlarmState:
+def state_of(alarm: Rule, datapoints: Sequence[float | None], current: AlarmState) -> AlarmState:
+    """Return the state of any alarm, of a scaling policy or not.
+
+    Parameters
+    ----------
+    alarm
+        What it compares, and what it does with missing data.
+    datapoints
+        As for :func:`evaluate`.
+    current
+        Its state until now.
+    """
     wanted = alarm.evaluation_periods
     if len(datapoints) < wanted:
         return AlarmState.INSUFFICIENT_DATA

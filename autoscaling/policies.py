@@ -261,6 +261,13 @@ class VariantScaling(_Frozen):
         return self
 
     @property
+    def bounds(self) -> tuple[int, int]:
+        """Least and most instances there can ever be, whatever a scheduled action sets."""
+        least = [self.min_capacity, *(a.min_capacity for a in self.scheduled_actions if a.min_capacity is not None)]
+        most = [self.max_capacity, *(a.max_capacity for a in self.scheduled_actions if a.max_capacity is not None)]
+        return min(least), max(most)
+
+    @property
     def scheduled_actions(self) -> tuple[ScheduledAction, ...]:
         """Policies of kind scheduled, in order."""
         return tuple(policy for policy in self.policies if isinstance(policy, ScheduledAction))

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from autoscaling.policies import TargetTrackingPolicy, VariantScaling
 from config.api import Api
+from config.deployment import AllAtOnce, Deployment, misfits
 from config.group import Group
 from config.model import OWN_CONTAINER, Model
 from config.monitoring import Monitoring
@@ -170,6 +171,8 @@ class Endpoint(Group):
     container: Literal["aws", "fast"] = "aws"
     """`fast` serves Linear Learner with serving/Dockerfile instead of AWS's image; ONNX models always run there."""
     variants: tuple[Variant, ...] = (Variant(),)
+    deployment: Deployment = AllAtOnce()
+    """How it moves to another model."""
 
     @field_validator("variants")
     @classmethod
@@ -236,9 +239,22 @@ class Settings(Group):
         foreign = {str(model.framework) for model in served if model.framework} - OWN_CONTAINER
         if self.endpoint.container == "fast" and foreign:
             problems.append(f'endpoint.container = "fast" cannot serve {", ".join(sorted(foreign))}: leave it out')
+        problems += misfits(self.endpoint.deployment, self._fleets)
+        inferentia = [v.name for v in self.endpoint.variants if v.instance_type.startswith("ml.inf1.")]
+        if inferentia and self.endpoint.deployment.bakes:
+            problems.append(
+                f"variant {inferentia[0]}: SageMaker updates Inf1 instances all at once, whatever the deployment says: "
+                'use strategy = "all_at_once" without wait_interval_seconds'
+            )
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def _fleets(self) -> dict[str, tuple[int, int]]:
+        """Least and most instances of each variant that answers."""
+        answering = [variant for variant in self.endpoint.variants if not variant.shadow]
+        return {variant.name: self.scaling_of(variant).bounds for variant in answering}
 
     def model_of(self, variant: Variant) -> Model:
         """Return what `variant` serves."""

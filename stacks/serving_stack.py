@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, CfnParameter, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from config.model import Model
 from config.settings import Settings, Variant
-from stacks.constructs.autoscaled_endpoint import AutoscaledEndpoint
+from stacks.constructs.autoscaled_endpoint import AutoscaledEndpoint, answering
 from stacks.constructs.hosted_model import HostedModel
 from stacks.constructs.images import WITH_GPU
 from stacks.constructs.inference_api import InferenceApi
 from stacks.constructs.model_container import Container, pretrained_container, trained_container
+from stacks.constructs.rollback_alarms import watch_statement
 from stacks.constructs.serving_image import ServingImage
 from stacks.naming import Naming
 
@@ -49,6 +51,7 @@ class ServingStack(Stack):
         self._bucket = bucket
         self._root = root
         self._hosted: dict[tuple[str, bool], HostedModel] = {}
+        self._naming = naming
         self._approved = self._approved_model(naming) if settings.trains else None
         self._serving_image = ServingImage(self, "ServingImage") if settings.needs_own_container else None
         variants = settings.endpoint.variants
@@ -60,6 +63,7 @@ class ServingStack(Stack):
             models={name: hosted.model for name, hosted in models.items()},
             variants=variants,
             scaling={variant.name: settings.scaling_of(variant) for variant in variants},
+            deployment=settings.endpoint.deployment,
         )
         api = InferenceApi(
             self,
@@ -99,8 +103,16 @@ class ServingStack(Stack):
                 "Hosted" if is_main else f"{variant.name}Hosted",
                 container=lambda scope: self._container(scope, model, variant.instance_type),
                 network_isolation=model.network_isolation,
+                statements=self._watching(),
             )
         return self._hosted[key]
+
+    def _watching(self) -> list[iam.PolicyStatement]:
+        """Return what lets SageMaker look at the alarms of an update."""
+        endpoint = self._settings.endpoint
+        if not endpoint.deployment.bakes:
+            return []
+        return [watch_statement(self, self._naming.endpoint(endpoint.variants), answering(endpoint.variants))]
 
     def _container(self, scope: Construct, model: Model, instance_type: str) -> Container:
         serving = self._serving_image if self._settings.in_own_container(model) else None

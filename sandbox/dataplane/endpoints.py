@@ -14,7 +14,7 @@ from itertools import accumulate
 from time import perf_counter_ns, time
 from typing import Any
 
-from sandbox.dataplane.metrics import Metrics, VariantMetrics
+from sandbox.dataplane.metrics import Bin, Metrics, VariantMetrics
 from sandbox.dataplane.pace import Pace, Turnstile
 from sandbox.dataplane.upstream import BrokenError, RefusedError, TimedOutError, Upstream, UpstreamAnswer
 
@@ -70,6 +70,24 @@ class Instance:
 
 
 @dataclass
+class Fleet:
+    """Instances of one endpoint configuration; while an update shifts traffic a variant has two.
+
+    Parameters
+    ----------
+    share : float
+        Of the variant's traffic, 0 to 1.
+    instances : list of Instance
+    metrics : VariantMetrics or None
+        Where its requests are counted beside the variant's: an update's new fleet has metrics of its own.
+    """
+
+    share: float
+    instances: list[Instance]
+    metrics: VariantMetrics | None = None
+
+
+@dataclass
 class Variant:
     """A production variant.
 
@@ -80,7 +98,8 @@ class Variant:
         Its share of the traffic, relative to the other variants'.
     routing : str
         One of `ROUTINGS`.
-    instances : list of Instance
+    fleets : list of Fleet
+        One, or the old and the new one.
     metrics : VariantMetrics
     pace : Pace
         What each instance serves at most.
@@ -91,15 +110,25 @@ class Variant:
     name: str
     weight: float
     routing: str
-    instances: list[Instance]
+    fleets: list[Fleet]
     metrics: VariantMetrics
     pace: Pace
     shadow: bool = False
+    instances: list[Instance] = field(init=False)
     _turn: int = field(default=0, init=False)
 
-    def pick(self) -> Instance:
-        """Return the instance that gets the next request; raises NoInstanceError."""
-        candidates = [each for each in self.instances if each.alive]
+    def __post_init__(self) -> None:
+        self.instances = [instance for fleet in self.fleets for instance in fleet.instances]
+
+    def choose(self) -> Fleet:
+        """Return a fleet, each as often as its share says."""
+        if len(self.fleets) == 1:
+            return self.fleets[0]
+        return random.choices(self.fleets, [fleet.share for fleet in self.fleets])[0]  # noqa: S311 - traffic
+
+    def pick(self, fleet: Fleet) -> Instance:
+        """Return the instance of `fleet` that gets the next request; raises NoInstanceError."""
+        candidates = [each for each in fleet.instances if each.alive]
         if not candidates:
             raise NoInstanceError
         if len(candidates) == 1:
@@ -121,9 +150,10 @@ class Variant:
             The model did not answer.
         """
         started = perf_counter_ns()
+        fleet = self.choose()
         broken = 0
         while True:
-            instance = self.pick()
+            instance = self.pick(fleet)
             instance.in_flight += 1
             sent = perf_counter_ns()
             try:
@@ -137,25 +167,29 @@ class Variant:
                 broken += 1
                 if broken < MAX_BROKEN_ATTEMPTS:
                     continue
-                self._count(instance, started, sent, 0)
+                self._count(fleet, instance, started, sent, 0)
                 raise
             except (TimedOutError, asyncio.CancelledError):  # cancelled: a REST API's own, shorter limit
-                self._count(instance, started, sent, 0)
+                self._count(fleet, instance, started, sent, 0)
                 raise
             finally:
                 instance.in_flight -= 1
-            self._count(instance, started, sent, answer.status)
+            self._count(fleet, instance, started, sent, answer.status)
             return answer
 
-    def _count(self, instance: Instance, started: int, sent: int, status: int) -> None:
-        now = perf_counter_ns()
-        current = self.metrics.bin_at(time())
+    def _count(self, fleet: Fleet, instance: Instance, started: int, sent: int, status: int) -> None:
+        now, clock = perf_counter_ns(), time()
+        self._count_in(self.metrics.bin_at(clock), instance, now - sent, sent - started, status)
+        if fleet.metrics is not None:
+            self._count_in(fleet.metrics.bin_at(clock), instance, now - sent, sent - started, status)
+
+    def _count_in(self, current: Bin, instance: Instance, model_ns: int, overhead_ns: int, status: int) -> None:
         current.invocations += 1
         current.invocations_per_instance += 1 / len(self.instances)
         current.instances[instance.id] = current.instances.get(instance.id, 0) + 1
         current.most_concurrent = max(current.most_concurrent, instance.in_flight + 1)
-        current.model_latency.add((now - sent) // 1000)
-        current.overhead_latency.add((sent - started) // 1000)
+        current.model_latency.add(model_ns // 1000)
+        current.overhead_latency.add(overhead_ns // 1000)
         if not 200 <= status < 300:
             current.model_errors += 1
             current.errors_4xx += 400 <= status < 500
@@ -246,7 +280,8 @@ class Endpoints:
         Parameters
         ----------
         document : dict
-            ``{"variants": [{"name", "weight", "routing", "instances": [{"id", "port"}]}]}``
+            ``{"variants": [{"name", "weight", "routing", "instances": [{"id", "port"}]}]}``; during an update a
+            variant also has ``"new_fleet": {"config", "share", "instances"}``.
 
         Returns
         -------
@@ -284,12 +319,21 @@ class Endpoints:
         self, endpoint: str, document: dict[str, Any], before: dict[tuple[str, str, int], Instance]
     ) -> Variant:
         name = document["name"]
-        instances = [(each["id"], each["port"]) for each in document["instances"]]
+
+        def instances(listed: list[dict[str, Any]]) -> list[Instance]:
+            keys = [(each["id"], each["port"]) for each in listed]
+            return [before.get((name, *key)) or Instance(*key) for key in keys]
+
+        fleets = [Fleet(1.0, instances(document["instances"]))]
+        if new := document.get("new_fleet"):
+            fleets[0].share = 1.0 - new["share"]
+            metrics = self._metrics.fleet(endpoint, name, new["config"])
+            fleets.append(Fleet(float(new["share"]), instances(new["instances"]), metrics))
         return Variant(
             name=name,
             weight=float(document.get("weight", 1.0)),
             routing=document.get("routing", "RANDOM"),
-            instances=[before.get((name, *each)) or Instance(*each) for each in instances],
+            fleets=fleets,
             metrics=self._metrics.variant(endpoint, name),
             shadow=bool(document.get("shadow", False)),
             pace=self.pace,
@@ -319,9 +363,14 @@ def _problems(document: Any) -> list[str]:
                 problems.append(f"variant {variant['name']}: weight is {weight}, 0 or more is wanted")
             problems += [
                 f"instance {each['id']}: port is {each['port']!r}, a number is wanted"
-                for each in variant["instances"]
+                for each in (*variant["instances"], *(variant.get("new_fleet") or {"instances": []})["instances"])
                 if not isinstance(each["port"], int)
             ]
+        problems += [
+            f"variant {variant['name']}: the new fleet's share is {new['share']}, 0 to 1 is wanted"
+            for variant in variants
+            if (new := variant.get("new_fleet")) and not (0 <= new["share"] <= 1 and new["config"])
+        ]
         if len({variant["name"] for variant in variants}) < len(variants):
             problems.append("two variants have one name")
     except (TypeError, KeyError, ValueError, AttributeError) as error:

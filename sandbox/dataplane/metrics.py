@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html (name
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,19 +113,34 @@ class Metrics:
     def __init__(self, minute_seconds: float) -> None:
         self.minute_seconds = minute_seconds
         self._variants: dict[tuple[str, str], VariantMetrics] = {}
+        self._fleets: dict[tuple[str, str], VariantMetrics] = {}
 
     def variant(self, endpoint: str, variant: str) -> VariantMetrics:
         """Return where a variant's requests are counted."""
         return self._variants.setdefault((endpoint, variant), VariantMetrics(self.minute_seconds))
 
+    def fleet(self, endpoint: str, variant: str, config: str) -> VariantMetrics:
+        """Return where the requests to a variant's new fleet are counted, which has this endpoint configuration."""
+        return self._fleets.setdefault((endpoint, f"{variant}/{config}"), VariantMetrics(self.minute_seconds))
+
     def forget(self, endpoint: str) -> None:
         """Drop a deleted endpoint's bins."""
-        for key in [key for key in self._variants if key[0] == endpoint]:
-            del self._variants[key]
+        for metrics in (self._variants, self._fleets):
+            for key in [key for key in metrics if key[0] == endpoint]:
+                del metrics[key]
 
     def since(self, since: float, now: float) -> dict[str, Any]:
-        """Return ``minute_seconds`` and ``endpoints``: bins by endpoint and variant."""
-        endpoints: dict[str, Any] = {}
-        for (endpoint, variant), metrics in self._variants.items():
-            endpoints.setdefault(endpoint, {})[variant] = metrics.since(since, now)
-        return {"minute_seconds": self.minute_seconds, "now": now, "endpoints": endpoints}
+        """Return bins: ``endpoints`` by endpoint and variant, ``fleets`` by endpoint and ``<variant>/<config>``."""
+        return {
+            "minute_seconds": self.minute_seconds,
+            "now": now,
+            "endpoints": _told(self._variants, since, now),
+            "fleets": _told(self._fleets, since, now),
+        }
+
+
+def _told(metrics: Mapping[tuple[str, str], VariantMetrics], since: float, now: float) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for (endpoint, name), bins in metrics.items():
+        told.setdefault(endpoint, {})[name] = bins.since(since, now)
+    return told

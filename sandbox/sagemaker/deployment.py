@@ -1,7 +1,7 @@
 """Creates, updates, scales and deletes endpoints, as AWS does: new instances first, then the traffic, then the old end.
 
-Updates are all-at-once blue/green. A failed one leaves the old configuration in service: the status is InService
-again and only FailureReason and the unchanged EndpointConfigName tell. An instance that died is replaced.
+A failed update leaves the old configuration in service: the status is InService again and only FailureReason and the
+unchanged EndpointConfigName tell. An instance that died is replaced.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from typing import Any, ClassVar
 from sandbox.logs import LogShipper
 from sandbox.runtime import Runtime
 from sandbox.sagemaker import refusals
-from sandbox.sagemaker.endpoint import Endpoint, Variant, route, unroute
-from sandbox.sagemaker.fleet import HEALTH_CHECK_SECONDS, Fleet, LaunchError
+from sandbox.sagemaker.baking import AlarmError, GoingDownError, Oven
+from sandbox.sagemaker.endpoint import Endpoint, Variant, unroute
+from sandbox.sagemaker.fleet import LaunchError
+from sandbox.sagemaker.fleets import Fleets
 from sandbox.sagemaker.requests import Only, Request, refuse_unsupported
 from sandbox.sagemaker.resources import EndpointConfig, Model
 from sandbox.sagemaker.scalable_targets import deregister
+from sandbox.sagemaker.update import Update
+from sandbox.sagemaker.update_policy import UpdatePolicy
 
 WATCH_SECONDS = 1.0
 REPAIR_PAUSE_SECONDS = 30.0  # assumed: before another try to replace an instance that does not start
 
 UNSUPPORTED = (
-    Only("DeploymentConfig.AutoRollbackConfiguration.Alarms"),
-    Only("DeploymentConfig.RollingUpdatePolicy"),
-    Only("DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type", ("ALL_AT_ONCE",)),
+    Only("RetainDeploymentConfig"),
     Only("ExcludeRetainedVariantProperties[].VariantPropertyType", ("DesiredInstanceCount", "DesiredWeight")),
 )
 
@@ -50,6 +52,8 @@ class Deployer:
         All endpoints; deleted ones leave it.
     """
 
+    oven: ClassVar[Oven] = Oven()
+    """Waits between the steps of updates."""
     provisioning_seconds: ClassVar[float] = 0.0
     """How long a larger capacity takes at least; starting a process takes less than starting an instance."""
 
@@ -57,10 +61,9 @@ class Deployer:
         self, runtime: Runtime, shipper: LogShipper, models: Mapping[str, Model], endpoints: dict[str, Endpoint]
     ) -> None:
         self._runtime = runtime
-        self._shipper = shipper
-        self._models = models
         self._endpoints = endpoints
         self._closing = threading.Event()
+        self._fleets = Fleets(runtime, shipper, models, self._closing)
         self._changes: list[threading.Thread] = []
         threading.Thread(target=self._watch, name="sandbox-endpoints", daemon=True).start()
 
@@ -71,11 +74,12 @@ class Deployer:
         def work() -> None:
             variants: list[Variant] = []
             try:
-                variants = self._planned(endpoint.config)
-                self._launch(endpoint, variants)
-                self._route(endpoint, variants)
+                variants = self._fleets.planned(endpoint.config)
+                for variant in variants:
+                    variant.servers = self._fleets.launch(endpoint, variant, variant.desired_count)
+                self._fleets.route(endpoint, variants)
             except Exception as error:
-                self._retire(endpoint, variants)
+                self._fleets.retire_all(endpoint, variants)
                 endpoint.enter("Failed", _reason(error))
                 return
             endpoint.variants = variants
@@ -83,39 +87,63 @@ class Deployer:
 
         self._in_background(work, endpoint)
 
+    def check_creation(self, config: EndpointConfig, request: Request) -> None:
+        """Refuse with a ValidationError a DeploymentConfig that does not fit, before there is an endpoint."""
+        wanted = {item["VariantName"]: item["InitialInstanceCount"] for item in config.variants}
+        UpdatePolicy.of(request).check(self._runtime, wanted, wanted)
+
     def update(self, endpoint: Endpoint, config: EndpointConfig, request: Request) -> None:
         """Replace every instance by those of `config`; without success the old ones stay.
 
         Raises
         ------
         ValidationError
-            The endpoint is busy or failed, or a variant under automatic scaling would go or change its instance type.
+            The endpoint is busy or failed, a variant under automatic scaling would go or change its instance type, or
+            the DeploymentConfig does not fit.
         """
         refuse_unsupported(request, UNSUPPORTED)
         refusals.check_steady(endpoint)
         refusals.check_scaling(self._runtime, endpoint, config)
+        policy = UpdatePolicy.of(request)
+        before = {variant.name: variant.desired_count for variant in endpoint.variants}
+        wanted = {item["VariantName"]: item["InitialInstanceCount"] for item in config.variants}
+        if request.get("RetainAllVariantProperties") and _retains("DesiredInstanceCount", request):
+            wanted |= {name: count for name, count in before.items() if name in wanted}
+        policy.check(self._runtime, before, wanted)
         endpoint.begin_change("Updating")
-        endpoint.next_config = config
+        endpoint.next_config, endpoint.last_deployment_config = config, request.get("DeploymentConfig")
+        self._in_background(lambda: self._update(endpoint, policy, request), endpoint)
 
-        def work() -> None:
-            variants: list[Variant] = []
-            try:
-                variants = self._planned(config)
-                if request.get("RetainAllVariantProperties"):
-                    _retain(endpoint.variants, variants, request.get("ExcludeRetainedVariantProperties") or [])
-                self._launch(endpoint, variants)
-                self._route(endpoint, variants)
-            except Exception as error:
-                self._retire(endpoint, variants)
-                endpoint.next_config = None
-                endpoint.enter("InService", _reason(error))
-                return
-            old, endpoint.variants = endpoint.variants, variants
-            endpoint.config, endpoint.next_config = config, None
-            self._retire(endpoint, old)
-            endpoint.enter("InService")
+    def _update(self, endpoint: Endpoint, policy: UpdatePolicy, request: Request) -> None:
+        assert endpoint.next_config is not None
+        update = Update(endpoint, policy, self._fleets, self.oven)
+        mixed, endpoint.next_variants = endpoint.next_variants, []
+        try:
+            endpoint.next_variants = self._fleets.planned(endpoint.next_config)
+            if request.get("RetainAllVariantProperties"):
+                _retain(endpoint.variants, endpoint.next_variants, request)
+            update.carry_out()
+            update.wait_for_termination()
+        except Exception as error:
+            self._roll_back(endpoint, update, mixed, _reason(error))
+            return
+        old, endpoint.variants = endpoint.variants, endpoint.next_variants
+        endpoint.config, endpoint.next_config, endpoint.next_variants = endpoint.next_config, None, []
+        self._fleets.retire_all(endpoint, [*old, *mixed])
+        endpoint.enter("InService")
 
-        self._in_background(work, endpoint)
+    def _roll_back(self, endpoint: Endpoint, update: Update, mixed: list[Variant], reason: str) -> None:
+        """Give the traffic back; `mixed` are instances that an earlier rollback without success has left behind."""
+        endpoint.enter("RollingBack")
+        try:
+            update.take_back()
+            self._fleets.retire_all(endpoint, mixed)
+        except Exception as error:
+            endpoint.next_config, endpoint.next_variants = None, [*endpoint.next_variants, *mixed]
+            endpoint.enter("UpdateRollbackFailed", f"{reason} Nor did the way back succeed: {_reason(error)}")
+            return
+        endpoint.next_config, endpoint.next_variants = None, []
+        endpoint.enter("InService", reason)
 
     def scale(self, endpoint: Endpoint, wanted: list[dict[str, Any]]) -> None:
         """Change weights and instance counts of variants that stay as they are otherwise.
@@ -136,15 +164,16 @@ class Deployer:
         def work() -> None:
             try:
                 surplus = self._resize(endpoint)
-                self._route(endpoint, endpoint.variants)
+                self._fleets.route(endpoint, endpoint.variants)
             except Exception as error:
                 for variant, old in zip(endpoint.variants, before, strict=True):
-                    self._fleet(endpoint, variant).retire(item for item in variant.servers if item not in old.servers)
+                    added = [item for item in variant.servers if item not in old.servers]
+                    self._fleets.retire(endpoint, variant, added)
                 endpoint.variants = before
                 endpoint.enter("InService", _reason(error))
                 return
             for variant, servers in surplus:
-                self._fleet(endpoint, variant).retire(servers)
+                self._fleets.retire(endpoint, variant, servers)
             endpoint.enter("InService")
 
         self._in_background(work, endpoint)
@@ -160,7 +189,7 @@ class Deployer:
                 unroute(self._runtime.dataplane_url, endpoint.endpoint_name)
             except OSError as error:  # a data plane that is gone routes nothing
                 log.warning("%s is deleted, but the data plane was not told: %s", endpoint.endpoint_name, error)
-            self._retire(endpoint, endpoint.variants)
+            self._fleets.retire_all(endpoint, [*endpoint.variants, *endpoint.next_variants])
             del self._endpoints[endpoint.endpoint_name]
 
         self._in_background(work, endpoint)
@@ -171,7 +200,7 @@ class Deployer:
         for change in self._changes:
             change.join()
         for endpoint in list(self._endpoints.values()):
-            self._retire(endpoint, endpoint.variants)
+            self._fleets.retire_all(endpoint, [*endpoint.variants, *endpoint.next_variants])
 
     def _in_background(self, work: Callable[[], None], endpoint: Endpoint) -> None:
         """Do `work`, which ends the change that the caller began."""
@@ -196,29 +225,13 @@ class Deployer:
         try:
             for variant, dead in endpoint.dead_servers():
                 log.warning("%s: %d instance(s) of %s died", endpoint.endpoint_name, len(dead), variant.name)
-                fleet = self._fleet(endpoint, variant)
-                fresh = fleet.launch(self._model(variant.model_name), len(dead))
+                fresh = self._fleets.launch(endpoint, variant, len(dead))
                 variant.servers = [*(server for server in variant.servers if server not in dead), *fresh]
-                self._route(endpoint, endpoint.variants)
-                fleet.retire(dead)
+                self._fleets.route(endpoint, endpoint.variants)
+                self._fleets.retire(endpoint, variant, dead)
         except (LaunchError, OSError) as error:
             log.warning("%s: no replacement yet: %s", endpoint.endpoint_name, error)
             endpoint.repair_after = time.monotonic() + REPAIR_PAUSE_SECONDS
-
-    def _planned(self, config: EndpointConfig) -> list[Variant]:
-        return [
-            Variant.from_config(item, self._model(item["ModelName"]), HEALTH_CHECK_SECONDS) for item in config.variants
-        ]
-
-    def _model(self, name: str) -> Model:
-        if name not in self._models:
-            raise LaunchError(f"Could not find model '{name}': deleted after the endpoint configuration was made")
-        return self._models[name]
-
-    def _launch(self, endpoint: Endpoint, variants: list[Variant]) -> None:
-        for variant in variants:
-            fleet = self._fleet(endpoint, variant)
-            variant.servers = fleet.launch(self._model(variant.model_name), variant.desired_count)
 
     def _resize(self, endpoint: Endpoint) -> list[tuple[Variant, list[Any]]]:
         """Start missing instances; return the surplus ones, taken out of their variants."""
@@ -227,11 +240,10 @@ class Deployer:
         try:
             for variant in endpoint.variants:
                 missing = max(0, variant.desired_count - len(variant.servers))
-                fleet = self._fleet(endpoint, variant)
-                added.append((variant, fleet.launch(self._model(variant.model_name), missing)))
+                added.append((variant, self._fleets.launch(endpoint, variant, missing)))
         except LaunchError:
             for variant, servers in added:
-                self._fleet(endpoint, variant).retire(servers)
+                self._fleets.retire(endpoint, variant, servers)
             raise
         if any(servers for _, servers in added):
             self._closing.wait(max(0.0, begin + self.provisioning_seconds - time.monotonic()))
@@ -242,44 +254,30 @@ class Deployer:
             variant.servers = variant.servers[: variant.desired_count]
         return surplus
 
-    def _route(self, endpoint: Endpoint, variants: list[Variant]) -> None:
-        route(self._runtime.dataplane_url, endpoint.endpoint_name, variants)
-
-    def _retire(self, endpoint: Endpoint, variants: list[Variant]) -> None:
-        for variant in variants:
-            servers, variant.servers = variant.servers, []
-            self._fleet(endpoint, variant).retire(servers)
-
-    def _fleet(self, endpoint: Endpoint, variant: Variant) -> Fleet:
-        return Fleet(
-            self._runtime,
-            self._shipper,
-            endpoint.endpoint_name,
-            variant.name,
-            variant.health_check_seconds,
-            self._closing,
-        )
-
 
 def _matching(endpoint: Endpoint, wanted: list[dict[str, Any]]) -> list[tuple[Variant, dict[str, Any]]]:
     return [(variant, item) for variant in endpoint.variants for item in wanted if item["VariantName"] == variant.name]
 
 
-def _retain(old: list[Variant], new: list[Variant], excluded: list[dict[str, str]]) -> None:
+def _retain(old: list[Variant], new: list[Variant], request: Request) -> None:
     """Carry counts and weights over to variants of the same name, as RetainAllVariantProperties does."""
-    types = {item["VariantPropertyType"] for item in excluded}
     previous = {variant.name: variant for variant in old}
     for variant in new:
         if variant.name not in previous:
             continue
-        if "DesiredInstanceCount" not in types:
+        if _retains("DesiredInstanceCount", request):
             variant.desired_count = previous[variant.name].desired_count
-        if "DesiredWeight" not in types:
+        if _retains("DesiredWeight", request):
             variant.weight = previous[variant.name].weight
 
 
+def _retains(kind: str, request: Request) -> bool:
+    excluded = request.get("ExcludeRetainedVariantProperties") or []
+    return kind not in {item["VariantPropertyType"] for item in excluded}
+
+
 def _reason(error: Exception) -> str:
-    if isinstance(error, LaunchError):
+    if isinstance(error, (LaunchError, AlarmError, GoingDownError)):
         return str(error)
     log.exception("endpoint", exc_info=error)
     return f"InternalFailure: {type(error).__name__}: {error}"

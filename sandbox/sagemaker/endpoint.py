@@ -96,6 +96,21 @@ class Variant:
             "shadow": self.shadow,
         }
 
+    def shared_routes(self, old: Variant, count: int, config_name: str) -> dict[str, Any]:
+        """Return routes on which the first `count` instances take their part of the traffic from `old`'s.
+
+        Parameters
+        ----------
+        config_name : str
+            This variant's endpoint configuration, under which its requests are counted.
+        """
+        new_fleet = {
+            "config": config_name,
+            "share": count / self.desired_count,
+            "instances": self.routes()["instances"][:count],
+        }
+        return {**self.routes(), "instances": old.routes()["instances"], "new_fleet": new_fleet}
+
 
 class Endpoint:
     """An endpoint.
@@ -120,6 +135,9 @@ class Endpoint:
         self.tags = tags
         self.config = config
         self.next_config: EndpointConfig | None = None
+        self.next_variants: list[Variant] = []
+        """What an update under way brings; after a rollback that failed, what of it still serves."""
+        self.last_deployment_config: dict[str, Any] | None = None
         self.endpoint_status = "Creating"
         self.failure_reason: str | None = None
         self.creation_time = self.last_modified_time = utcnow()
@@ -175,8 +193,16 @@ class Endpoint:
             "ProductionVariants": [variant.describe() for variant in self.variants if not variant.shadow],
             "ShadowProductionVariants": [variant.describe() for variant in self.variants if variant.shadow] or None,
             "FailureReason": self.failure_reason,
+            "LastDeploymentConfig": self.last_deployment_config,
+            "PendingDeploymentSummary": self._pending(),
         }
         return {name: value for name, value in answer.items() if value is not None}
+
+    def _pending(self) -> dict[str, Any] | None:
+        if self.next_config is None:
+            return None
+        variants = [variant.describe() for variant in self.next_variants if not variant.shadow]
+        return {"EndpointConfigName": self.next_config.name, "ProductionVariants": variants}
 
     def gen_response_object(self) -> dict[str, Any]:
         """Return what moto's Search shows."""
@@ -193,9 +219,9 @@ class Endpoint:
         }
 
 
-def route(dataplane_url: str, endpoint_name: str, variants: list[Variant]) -> None:
-    """Make the data plane send the endpoint's traffic to `variants`; returns when the others have drained."""
-    _administer("PUT", dataplane_url, endpoint_name, {"variants": [variant.routes() for variant in variants]})
+def route(dataplane_url: str, endpoint_name: str, routes: list[dict[str, Any]]) -> None:
+    """Make the data plane send the endpoint's traffic on `routes`; returns when instances on none have drained."""
+    _administer("PUT", dataplane_url, endpoint_name, {"variants": routes})
 
 
 def unroute(dataplane_url: str, endpoint_name: str) -> None:

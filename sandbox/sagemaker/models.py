@@ -114,6 +114,7 @@ class SageMakerBackend(SageMakerModelBackend):
         name = request["EndpointName"]
         check_name("endpointName", name)
         config = self.find_endpoint_config(request["EndpointConfigName"])
+        self.deployer.check_creation(config, request)
         endpoint = Endpoint(name, config, self.account_id, self.region_name, list(request.get("Tags") or []))
         with self._lock:
             self._refuse_existing(self.endpoints, name, endpoint.arn, "endpoint")

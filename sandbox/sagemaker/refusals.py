@@ -12,7 +12,7 @@ from sandbox.sagemaker.scalable_targets import scaled_variants
 
 def check_idle(endpoint: Endpoint) -> None:
     """Refuse while another change is under way."""
-    if endpoint.endpoint_status not in {"InService", "Failed"}:
+    if endpoint.endpoint_status not in {"InService", "Failed", "UpdateRollbackFailed"}:
         raise ValidationError(f'Cannot update in-progress endpoint "{endpoint.arn}".')
 
 

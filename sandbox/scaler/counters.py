@@ -93,21 +93,21 @@ class Counters:
     def __init__(self) -> None:
         self._seen: dict[VariantKey, dict[float, Counts]] = {}
 
-    def advance(self, answer: Mapping[str, Any]) -> dict[VariantKey, Counts]:
+    def advance(self, endpoints: Mapping[str, Any]) -> dict[VariantKey, Counts]:
         """Take a new look.
 
         Parameters
         ----------
-        answer
-            Of the data plane's ``GET /_sandbox/metrics``.
+        endpoints
+            Bins by endpoint and variant, or by endpoint and fleet, of the data plane's ``GET /_sandbox/metrics``.
 
         Returns
         -------
-        dict of (endpoint, variant) to Counts
+        dict of (endpoint, variant or fleet) to Counts
             What happened since the look before; a data plane that was restarted begins at zero again.
         """
         news: dict[VariantKey, Counts] = {}
-        for endpoint, variants in answer["endpoints"].items():
+        for endpoint, variants in endpoints.items():
             for variant, bins in variants.items():
                 key = (endpoint, variant)
                 before = self._seen.setdefault(key, {})

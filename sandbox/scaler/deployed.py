@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from autoscaling.policies import (
+    Comparison,
     Metric,
+    MissingData,
     ScheduledAction,
     StepAdjustment,
     StepScalingPolicy,
@@ -35,13 +37,13 @@ _ADJUSTMENTS = {
     "PercentChangeInCapacity": "percent_change_in_capacity",
     "ExactCapacity": "exact_capacity",
 }
-_COMPARISONS = {
+COMPARISON_OPERATORS: dict[str, Comparison] = {
     "GreaterThanThreshold": "greater_than",
     "GreaterThanOrEqualToThreshold": "greater_than_or_equal",
     "LessThanThreshold": "less_than",
     "LessThanOrEqualToThreshold": "less_than_or_equal",
 }
-_MISSING = {"notBreaching": "not_breaching"}
+MISSING: dict[str, MissingData] = {"notBreaching": "not_breaching"}
 
 
 class NotFollowedError(ValueError):
@@ -80,7 +82,7 @@ def read_targets(runtime: Runtime) -> tuple[list[ScalableVariant], dict[str, str
     scaling = runtime.client("application-autoscaling")
     found, refused = [], {}
     targets = scaling.describe_scalable_targets(ServiceNamespace=NAMESPACE, ScalableDimension=DIMENSION)
-    alarms = _alarms(runtime) if targets["ScalableTargets"] else []
+    alarms = all_alarms(runtime) if targets["ScalableTargets"] else []
     for target in targets["ScalableTargets"]:
         resource_id = target["ResourceId"]
         which = {"ServiceNamespace": NAMESPACE, "ScalableDimension": DIMENSION, "ResourceId": resource_id}
@@ -93,7 +95,8 @@ def read_targets(runtime: Runtime) -> tuple[list[ScalableVariant], dict[str, str
     return found, refused
 
 
-def _alarms(runtime: Runtime) -> list[dict[str, Any]]:
+def all_alarms(runtime: Runtime) -> list[dict[str, Any]]:
+    """Return DescribeAlarms' MetricAlarms."""
     pages = runtime.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
     return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
@@ -179,10 +182,10 @@ def _step(policy: Mapping[str, Any], alarm: Mapping[str, Any]) -> StepScalingPol
         "statistic": alarm["Statistic"].lower(),
         "period_seconds": int(alarm["Period"]),
         "threshold": float(alarm["Threshold"]),
-        "comparison": _COMPARISONS[alarm["ComparisonOperator"]],
+        "comparison": COMPARISON_OPERATORS[alarm["ComparisonOperator"]],
         "evaluation_periods": int(alarm["EvaluationPeriods"]),
         "datapoints_to_alarm": int(alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]),
-        "missing_data": _MISSING.get(alarm.get("TreatMissingData", ""), alarm.get("TreatMissingData") or "missing"),
+        "missing_data": MISSING.get(alarm.get("TreatMissingData", ""), alarm.get("TreatMissingData") or "missing"),
         "adjustment_type": _ADJUSTMENTS[options["AdjustmentType"]],
         "steps": tuple(_adjustment(step) for step in options["StepAdjustments"]),
         "metric_aggregation_type": options.get("MetricAggregationType", "Average").lower(),

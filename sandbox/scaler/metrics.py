@@ -51,11 +51,18 @@ class EndpointMetrics(CloudWatchMetricProvider):
     """Every endpoint's metrics, a value a minute and metric."""
 
     region: ClassVar[str] = ""
-    _data: ClassVar[dict[tuple[str, str], deque[list[MetricDatumBase]]]] = {}
+    _data: ClassVar[dict[tuple[str, ...], deque[list[MetricDatumBase]]]] = {}
 
     @classmethod
     def publish(
-        cls, endpoint: str, variant: str, start: float, counts: Counts, instance: dict[str, tuple[float, str]]
+        cls,
+        endpoint: str,
+        variant: str,
+        start: float,
+        counts: Counts,
+        instance: dict[str, tuple[float, str]],
+        *,
+        config: str | None = None,
     ) -> None:
         """Make one minute known.
 
@@ -68,12 +75,13 @@ class EndpointMetrics(CloudWatchMetricProvider):
             What happened in it.
         instance : dict of str to (value, unit)
             Metrics of the variant's instances, by name.
+        config : str, optional
+            Endpoint configuration of a new fleet, whose metrics have it as one more dimension.
         """
         dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
-        minute: list[MetricDatumBase] = [
-            MetricDatum(INVOCATION_NAMESPACE, name, value, dimensions, _stamp(start), "None")
-            for name, value in counts.values.items()
-        ]
+        if config:
+            dimensions.append({"Name": "EndpointConfigName", "Value": config})
+        minute = [_counted(name, value, dimensions, start, counts) for name, value in counts.values.items()]
         minute += [
             LatencyDatum(name, dimensions, start, counts.latencies[name])
             for name in LATENCIES
@@ -90,7 +98,7 @@ class EndpointMetrics(CloudWatchMetricProvider):
             )
             for name, (value, unit) in instance.items()
         ]
-        cls._data.setdefault((endpoint, variant), deque(maxlen=KEPT_MINUTES)).append(minute)
+        cls._data.setdefault((endpoint, variant, config or ""), deque(maxlen=KEPT_MINUTES)).append(minute)
 
     @staticmethod
     def get_cloudwatch_metrics(account_id: str, region: str) -> list[MetricDatumBase]:
@@ -99,6 +107,19 @@ class EndpointMetrics(CloudWatchMetricProvider):
             return []
         variants = list(EndpointMetrics._data.values())
         return [datum for minutes in variants for minute in list(minutes) for datum in minute]
+
+
+def _counted(
+    name: str, value: float, dimensions: list[dict[str, str]], start: float, counts: Counts
+) -> MetricDatumBase:
+    """Return a minute of a count; of errors each request is a sample, 0 or 1, so that the average is their share."""
+    requests = counts.values["Invocations"]
+    if name.endswith("Errors") and requests:
+        low, high = float(value >= requests), float(value > 0)
+        return MetricAggregatedDatum(
+            INVOCATION_NAMESPACE, name, low, high, requests, value, dimensions, _stamp(start), "None"
+        )
+    return MetricDatum(INVOCATION_NAMESPACE, name, value, dimensions, _stamp(start), "None")
 
 
 def _stamp(seconds: float) -> datetime:

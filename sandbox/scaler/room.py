@@ -22,12 +22,14 @@ from sandbox.runtime import ACCOUNT_ID, Runtime
 from sandbox.sagemaker.deployment import Deployer
 from sandbox.sagemaker.models import SageMakerBackend
 from sandbox.scaler.activities import Activities
+from sandbox.scaler.alarm_states import AlarmStates
 from sandbox.scaler.clock import SandboxClock
 from sandbox.scaler.conditions import Conditions
 from sandbox.scaler.counters import Counters, Counts, VariantKey
 from sandbox.scaler.deployed import ScalableVariant, read_targets
 from sandbox.scaler.driver import Driver
 from sandbox.scaler.follower import Follower
+from sandbox.scaler.new_fleets import NewFleets
 from sandbox.scaler.recording import Recording
 from sandbox.scaler.watched import Watched
 
@@ -45,6 +47,8 @@ class Room:
         self._runtime = runtime
         self._driver = Driver(runtime, self.activities)
         self._counters = Counters()
+        self._new_fleets = NewFleets()
+        self._alarms = AlarmStates(runtime)
         self._watched: dict[VariantKey, Watched] = {}
         self._refused: dict[str, str] = {}
         self._clock = SandboxClock()
@@ -73,6 +77,7 @@ class Room:
             self._conditions = conditions
             self._clock.run_at(conditions.time_scale)
             Deployer.provisioning_seconds = conditions.provisioning_seconds / conditions.time_scale
+            Deployer.oven.time_scale = conditions.time_scale
             self._looked, self._anew = self._clock.now(), True
             self._changed.notify()
 
@@ -118,25 +123,32 @@ class Room:
 
     def _look(self) -> None:
         """Take a look at the end of one interval, or of several if the machine was too busy to look at each."""
+        begun = time.monotonic()
         answer = self._ask_dataplane("GET", f"metrics?since={time.time() - LOOK_BACK_SECONDS}", None)
-        news = self._counters.advance(answer)
+        news = self._counters.advance(answer["endpoints"])
+        self._new_fleets.advance(answer["fleets"])
         with self._changed:
             conditions, anew, step, first = self._conditions, self._anew, self._step, self._boundary()
             intervals = 1 if anew else math.floor((self._clock.now() - first) / step) + 1
             self._looked, self._anew = first + (intervals - 1) * step, False
         self._find_variants(forget=anew)
         for index in range(intervals):
+            self._new_fleets.count(0.0 if anew else conditions.time_scale / intervals)
             for key, watched in self._watched.items():
                 counts = Counts() if anew else news.get(key, Counts()).times(conditions.time_scale / intervals)
                 watched.count(counts, answer["in_flight"].get(key[0], {}).get(key[1], 0))
                 watched.measure_cpu(counts.values["Invocations"], step, conditions)
             self._finish_interval(first + index * step, conditions, anew=anew)
+        if self._looked % MINUTE_SECONDS == 0:
+            Deployer.oven.evaluated(begun)
 
     def _finish_interval(self, now: float, conditions: Conditions, *, anew: bool) -> None:
         targets, self._refused = read_targets(self._runtime)
         if now % MINUTE_SECONDS == 0 and not anew:
             for key, watched in self._watched.items():
                 watched.publish(key, now - MINUTE_SECONDS)
+            self._new_fleets.publish(now - MINUTE_SECONDS)
+            self._alarms.evaluate(now - conditions.publication_lag_seconds)
         known = {(target.endpoint, target.variant): target for target in targets}
         for key, watched in self._watched.items():
             target = known.get(key)

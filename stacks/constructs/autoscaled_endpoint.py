@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aws_cdk import CustomResource, Duration, Fn, Stack, Token
 from aws_cdk import aws_iam as iam
@@ -11,9 +11,12 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from autoscaling.policies import VariantScaling
+from config.deployment import Strategy
 from config.settings import Variant
 from stacks.constructs.acknowledgements import acknowledge_wildcards
+from stacks.constructs.deployment_config import deployment_config
 from stacks.constructs.lambda_function import CustomResourceFunction
+from stacks.constructs.rollback_alarms import RollbackAlarms
 from stacks.constructs.scaling_policies import ScalingPolicies
 from stacks.naming import Naming
 
@@ -31,6 +34,8 @@ class AutoscaledEndpoint(Construct):
         What is served, by variant name.
     scaling : Mapping[str, VariantScaling]
         Bounds and policies by variant name.
+    deployment : Strategy
+        How an update moves traffic.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class AutoscaledEndpoint(Construct):
         models: Mapping[str, sagemaker.CfnModel],
         variants: tuple[Variant, ...],
         scaling: Mapping[str, VariantScaling],
+        deployment: Strategy,
     ) -> None:
         super().__init__(scope, construct_id)
         self._naming = naming
@@ -72,6 +78,7 @@ class AutoscaledEndpoint(Construct):
             "Endpoint",
             endpoint_name=self.name,
             endpoint_config_name=self.config.attr_endpoint_config_name,
+            deployment_config=deployment_config(deployment, self._alarms(deployment, variants)),
             retain_all_variant_properties=True,
             exclude_retained_variant_properties=[
                 sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DesiredWeight")
@@ -87,6 +94,18 @@ class AutoscaledEndpoint(Construct):
                 scaling=scaling[variant.name],
             )
         self.served_config = self._served_config()
+
+    def _alarms(self, deployment: Strategy, variants: tuple[Variant, ...]) -> RollbackAlarms | None:
+        if not deployment.bakes:
+            return None
+        return RollbackAlarms(
+            self,
+            "Rollback",
+            endpoint_name=self.name,
+            endpoint_config_name=self.config.attr_endpoint_config_name,
+            variants=answering(variants),
+            bounds=deployment.rollback,
+        )
 
     def _fleet(self, variants: tuple[Variant, ...], scaling: Mapping[str, VariantScaling]) -> CustomResource:
         """Return the resource that says how many instances a new endpoint starts with; a new one for each endpoint."""
@@ -152,6 +171,11 @@ class AutoscaledEndpoint(Construct):
         """Return what describing any endpoint of this environment takes: predecessors have other names."""
         arn = endpoints_arn(self, self._naming)
         return iam.PolicyStatement(actions=["sagemaker:DescribeEndpoint"], resources=[arn])
+
+
+def answering(variants: Iterable[Variant]) -> list[str]:
+    """Return the names of the variants whose answers callers see."""
+    return [variant.name for variant in variants if not variant.shadow]
 
 
 def endpoints_arn(scope: Construct, naming: Naming) -> str:

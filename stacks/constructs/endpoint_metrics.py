@@ -1,6 +1,6 @@
 """What SageMaker publishes about a variant of an endpoint, as CloudWatch metrics of one minute.
 
-ModelLatency is in microseconds: it is converted here, and nowhere else, to milliseconds.
+ModelLatency is in microseconds: it is converted here, and nowhere else, to milliseconds and back.
 
 References
 ----------
@@ -11,6 +11,7 @@ though that page names only its averages, sums and extremes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -25,7 +26,7 @@ class VariantMetrics:
     """Metrics of one variant."""
 
     def __init__(self, endpoint_name: str, variant_name: str, instance_type: str) -> None:
-        self._dimensions = {"EndpointName": endpoint_name, "VariantName": variant_name}
+        self._dimensions = _dimensions(endpoint_name, variant_name)
         self._vcpus = vcpus(instance_type)
 
     def counted(self, name: str) -> cloudwatch.Metric:
@@ -79,13 +80,50 @@ class VariantMetrics:
         return self._metric("MemoryUtilization", "Average", namespace="/aws/sagemaker/Endpoints")
 
     def _metric(self, name: str, statistic: str, *, namespace: str = "AWS/SageMaker") -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=namespace,
-            metric_name=name,
-            dimensions_map=self._dimensions,
-            statistic=statistic,
-            period=PERIOD,
-        )
+        return _metric(name, statistic, self._dimensions, namespace=namespace)
+
+
+class NewFleetMetrics:
+    """Metrics of the instances that an update brings, apart from those it replaces.
+
+    They have the configuration's name as a third dimension, and only during an update: a canary's errors are not
+    thinned by the old fleet's answers.
+
+    Parameters
+    ----------
+    endpoint_config_name : str
+        Of the new fleet.
+
+    References
+    ----------
+    SageMaker developer guide, "Auto-rollback configuration and monitoring".
+    """
+
+    def __init__(self, endpoint_name: str, variant_name: str, endpoint_config_name: str) -> None:
+        self._dimensions = {
+            **_dimensions(endpoint_name, variant_name),
+            "EndpointConfigName": endpoint_config_name,
+        }
+
+    def share(self, name: str) -> cloudwatch.Metric:
+        """Return the share of requests (0 to 1) that an error metric counts: each request adds 0 or 1 to it."""
+        return _metric(name, "Average", self._dimensions)
+
+    def latency_us(self, statistic: str) -> cloudwatch.Metric:
+        """Return the time in the container in microseconds, as it is published: the alarm compares it so."""
+        return _metric("ModelLatency", statistic, self._dimensions)
+
+
+def _dimensions(endpoint_name: str, variant_name: str) -> dict[str, str]:
+    return {"EndpointName": endpoint_name, "VariantName": variant_name}
+
+
+def _metric(
+    name: str, statistic: str, dimensions: Mapping[str, str], *, namespace: str = "AWS/SageMaker"
+) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=namespace, metric_name=name, dimensions_map=dict(dimensions), statistic=statistic, period=PERIOD
+    )
 
 
 def vcpus(instance_type: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -21,6 +21,8 @@ class HostedModel(Construct):
     ----------
     container : Callable
         Makes the container, with what belongs to it below the construct it is given.
+    statements : Sequence of PolicyStatement
+        What its role may do beside serving.
     """
 
     def __init__(
@@ -30,13 +32,14 @@ class HostedModel(Construct):
         *,
         container: Callable[[Construct], Container],
         network_isolation: bool,
+        statements: Sequence[iam.PolicyStatement] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         self.container = container(self)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
         logs = log_statement(Stack.of(self), ["/aws/sagemaker/Endpoints"])
         metrics = metric_statement(["AWS/SageMaker", "/aws/sagemaker/Endpoints"])
-        for statement in (*self.container.statements, logs, metrics):
+        for statement in (*self.container.statements, logs, metrics, *statements):
             self.role.add_to_policy(statement)
         reasons = {"*": ANY_RESOURCE} | dict.fromkeys(logs.resources, LOG_STREAMS)
         if self.container.wildcard:

@@ -3,7 +3,8 @@
 References
 ----------
 - SageMaker developer guide, "Monitor Amazon SageMaker AI with Amazon CloudWatch". Percentiles of ModelLatency are not
-  on that page; they work (seen in public dashboards).
+  on that page; they work (seen in public dashboards). "Auto-rollback configuration and monitoring" has the dimension
+  EndpointConfigName.
 - API Gateway developer guide, "Amazon API Gateway dimensions and metrics".
 - Step Functions developer guide, "Monitoring Step Functions metrics using Amazon CloudWatch".
 """
@@ -20,16 +21,19 @@ EXTREMES = frozenset({"Average", "Minimum", "Maximum", "Sum", "SampleCount"})
 class Published:
     """One metric."""
 
-    dimensions: frozenset[str]
+    dimensions: tuple[frozenset[str], ...]
     unit: str
     statistics: frozenset[str]
 
 
 def _published(names: str, dimensions: str, unit: str, statistics: frozenset[str]) -> dict[str, Published]:
-    return {name: Published(frozenset(dimensions.split()), unit, statistics) for name in names.split()}
+    """Return metrics by name; of `dimensions` one set is named, the sets stand apart by a bar."""
+    sets = tuple(frozenset(names.split()) for names in dimensions.split("|"))
+    return {name: Published(sets, unit, statistics) for name in names.split()}
 
 
-VARIANT, API, MACHINE = "EndpointName VariantName", "ApiName Stage", "StateMachineArn"
+INSTANCES, API, MACHINE = "EndpointName VariantName", "ApiName Stage", "StateMachineArn"
+VARIANT = f"{INSTANCES} | {INSTANCES} EndpointConfigName"  # the latter of the new fleet, during an update
 AVERAGE_AND_SUM = frozenset({"Average", "Sum"})
 METRICS: dict[str, dict[str, Published]] = {
     "AWS/SageMaker": {
@@ -39,7 +43,7 @@ METRICS: dict[str, dict[str, Published]] = {
         **_published("ModelLatency OverheadLatency", VARIANT, "Microseconds", EXTREMES | PERCENTILES),
     },
     "/aws/sagemaker/Endpoints": _published(
-        "CPUUtilization MemoryUtilization DiskUtilization", VARIANT, "Percent", EXTREMES
+        "CPUUtilization MemoryUtilization DiskUtilization", INSTANCES, "Percent", EXTREMES
     ),
     "AWS/ApiGateway": {
         **_published("4XXError 5XXError", API, "Count", AVERAGE_AND_SUM),

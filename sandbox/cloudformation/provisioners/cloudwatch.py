@@ -10,7 +10,7 @@ class Alarm(Provisioner):
     """An alarm on a metric."""
 
     replaced_by = frozenset({"AlarmName"})
-    inert = "evaluated only where its action is a scaling policy"
+    inert = "evaluated only on one metric of an endpoint; only scaling policies and updates act on it"
 
     def create(self, request: Request) -> Outcome:
         """PutMetricAlarm; a name in use fails."""

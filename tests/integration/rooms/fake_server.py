@@ -22,7 +22,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer /invocations."""
-        self.send_response(200)
+        self.send_response(500 if MODE == "failing" else 200)
         self.end_headers()
         self.wfile.write(answer)
 

@@ -298,13 +298,6 @@ def test_what_cannot_be_hosted_is_refused_by_name(host: Any, name: Any, variant:
         host.configure(f"{name}-1", **variant)
 
 
-def test_canary_deployment_is_refused_by_name(host: Any, name: Any, update: Any) -> None:
-    host("one")
-    policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 60}}}
-    with pytest.raises(ClientError, match=r"does not emulate .*Type = 'CANARY'"):
-        update("two", request={"DeploymentConfig": policy})
-
-
 def test_model_with_an_unknown_image_is_refused_by_name(client: Any, name: Any) -> None:
     container = {"Image": "1.dkr.ecr.us-east-1.amazonaws.com/own-server:2", "ModelDataUrl": "s3://a/b"}
     with pytest.raises(ClientError, match=r"hosting image .*own-server:2.*linear-learner"):

@@ -21,7 +21,7 @@ def a_bin(start: float, invocations: int) -> dict[str, Any]:
 
 
 def look(counters: Counters, *bins: dict[str, Any]) -> float:
-    counts = counters.advance({"endpoints": {"kdd": {"main": list(bins)}}})[("kdd", "main")]
+    counts = counters.advance({"kdd": {"main": list(bins)}})[("kdd", "main")]
     assert counts.latencies["ModelLatency"].count == counts.values["Invocations"]
     return counts.values["Invocations"]
 
