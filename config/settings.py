@@ -19,17 +19,11 @@ from config.model import OWN_CONTAINER, Model
 from config.monitoring import Monitoring
 from config.notebook import Notebook
 from config.pipeline import Pipeline
-from config.retraining import Retraining
-from config.tuning import Tuning
+from config.training import InstanceType, Training
 
-CLOUDFORMATION_WAIT_SECONDS = 3600  # the most a custom resource may take (CloudFormation, ServiceTimeout)
-LONGEST_TRAINING_SECONDS = 55 * 60  # leaves five minutes of that for CloudFormation and the answer
 MOST_VARIANTS = 10  # production variants of an endpoint config (SageMaker API, CreateEndpointConfig)
-JOB_START_SECONDS = 240  # assumed: what SageMaker takes to find an instance and pull the image
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-Hyperparameter = str | bool | int | float
 
 
 class Project(Group):
@@ -59,93 +53,6 @@ class Dataset(Group):
         if separator and (scheme != "s3" or "/" not in rest.strip("/")):
             raise ValueError(f"{value!r} is neither a path nor s3://bucket/key")
         return value
-
-
-class Gate(Group):
-    """What a model must reach on the test records before it is served."""
-
-    metric: Literal["accuracy", "f1", "roc_auc", "precision", "recall", "false_alarm_rate"] = "accuracy"
-    at_least: float | None = None
-    at_most: float | None = None
-    margin: Annotated[float, Field(ge=0)] = 0.01
-    """How much worse than the served model a retrained one may be."""
-
-    @model_validator(mode="after")
-    def _has_one_bound(self) -> Self:
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("give exactly one of at_least and at_most")
-        return self
-
-
-class Job(Group):
-    """A processing job: its machine and its bound in time."""
-
-    instance_type: InstanceType = "ml.m5.xlarge"
-    volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 20
-    max_runtime_seconds: Annotated[int, Field(ge=60, le=5 * 24 * 3600)] = 360
-
-
-class ShardedJob(Job):
-    """A processing job that may share its input files among several machines."""
-
-    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
-    """With more than one, each gets a part of the files below an s3:// prefix."""
-
-
-class Training(Group):
-    """The jobs between raw records and an approved model."""
-
-    algorithm: Literal["linear-learner"] = "linear-learner"
-    instance_type: InstanceType = "ml.c4.xlarge"
-    volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 20
-    max_runtime_seconds: Annotated[int, Field(ge=60, le=28 * 24 * 3600)] = 600
-    hyperparameters: dict[str, Hyperparameter] = Field(default_factory=dict, validate_default=True)
-    """Linear Learner's own names; `feature_dim` is filled in from the dataset's schema."""
-    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
-    """With more than one, each trains on a part of the rows."""
-    preprocess: ShardedJob = ShardedJob(max_runtime_seconds=480)
-    evaluate: Job = Job()
-    tuning: Tuning | None = None
-    """Search hyperparameters instead of training once; max_runtime_seconds bounds each of its jobs."""
-    gate: Gate = Gate(metric="accuracy", at_least=0.9)
-    retraining: Retraining | None = None
-    """Train anew without a deploy, by the clock or on new data."""
-    on_deploy: bool = True
-    """Train as part of `cdk deploy`; otherwise the deploy takes what was approved last."""
-
-    @field_validator("hyperparameters")
-    @classmethod
-    def _has_the_articles_values(cls, given: dict[str, Hyperparameter]) -> dict[str, Hyperparameter]:
-        return {"predictor_type": "binary_classifier", "mini_batch_size": 1000, **given}
-
-    @property
-    def longest_seconds(self) -> int:
-        """Longest time the jobs may take, with one of them, the longest, run twice after a fault of AWS."""
-        processing = [job.max_runtime_seconds + JOB_START_SECONDS for job in (self.preprocess, self.evaluate)]
-        bounds = [*processing, self.longest_fit_seconds]
-        return sum(bounds) + max(bounds)
-
-    @property
-    def longest_fit_seconds(self) -> int:
-        """Longest time the training job may take, or all of those that tune."""
-        return (self.max_runtime_seconds + JOB_START_SECONDS) * (self.tuning.waves if self.tuning else 1)
-
-    @model_validator(mode="after")
-    def _tunes_what_is_not_set(self) -> Self:
-        fixed = {"feature_dim", "predictor_type", "num_classes"}
-        if self.tuning and (both := fixed.intersection(self.tuning.names)):
-            raise ValueError(f"{', '.join(sorted(both))} follows from the data and cannot be tuned")
-        return self
-
-    @model_validator(mode="after")
-    def _fits_into_a_deployment(self) -> Self:
-        if self.on_deploy and self.longest_seconds > LONGEST_TRAINING_SECONDS:
-            raise ValueError(
-                f"the jobs could take {self.longest_seconds} s, and CloudFormation waits "
-                f"{CLOUDFORMATION_WAIT_SECONDS} s at most: lower max_runtime_seconds of preprocess, training or "
-                f"evaluate until they sum to {LONGEST_TRAINING_SECONDS} s, or set on_deploy = false"
-            )
-        return self
 
 
 class Variant(Group):
@@ -226,6 +133,11 @@ class Settings(Group):
             problems.append(
                 f"training.preprocess.instance_count = {shards} shares the files below an s3:// prefix, "
                 f"dataset.train is the one file {self.dataset.train!r}"
+            )
+        if self.endpoint.container == "fast" and self.trains and not self.training.is_linear_learner:
+            problems.append(
+                'endpoint.container = "fast" serves Linear Learner and ONNX models only: leave it out, or train '
+                'with algorithm = "linear-learner"'
             )
         if self.model.source == "pretrained":
             unused = [name for name in ("dataset", "training") if name in self.model_fields_set]

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from config.algorithms import Goal, Hyperparameter
 from config.group import Group
 
 Scale = Literal["auto", "linear", "logarithmic", "reverse_logarithmic"]
@@ -65,9 +66,10 @@ def _problems(low: float, high: float, scale: Scale) -> list[str]:
 class Tuning(Group):
     """The search that replaces the training job; the best job's model goes on to evaluation and gate."""
 
-    objective: str = "validation:binary_classification_accuracy"
-    """A metric the algorithm reports."""
-    goal: Literal["maximize", "minimize"] = "maximize"
+    objective: str | None = None
+    """A metric the algorithm reports; by default Linear Learner's accuracy, XGBoost's loss."""
+    goal: Goal | None = None
+    """By default what is better of XGBoost's metrics, else maximize."""
     strategy: Literal["bayesian", "random", "grid", "hyperband"] = "bayesian"
     max_jobs: Annotated[int, Field(ge=1, le=MOST_JOBS)] = 8
     max_parallel_jobs: Annotated[int, Field(ge=1, le=MOST_PARALLEL_JOBS)] = 4
@@ -81,6 +83,13 @@ class Tuning(Group):
     def names(self) -> list[str]:
         """Hyperparameters that are searched, in order."""
         return [*self.continuous, *self.integer, *self.categorical]
+
+    @property
+    def bounds(self) -> dict[str, tuple[Hyperparameter, ...]]:
+        """The ends of each range, or its categories."""
+        found: dict[str, tuple[Hyperparameter, ...]] = dict(self.categorical)
+        found |= {name: (ends.min, ends.max) for name, ends in self.continuous.items()}
+        return found | {name: (ends.min, ends.max) for name, ends in self.integer.items()}
 
     @property
     def waves(self) -> int:

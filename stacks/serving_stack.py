@@ -71,7 +71,7 @@ class ServingStack(Stack):
             naming=naming,
             endpoint_name=endpoint.name,
             settings=settings.api,
-            with_predictions=settings.trains,
+            with_predictions=settings.trains and settings.training.learner.labelled,
             most_instances=sum(settings.scaling_of(variant).max_capacity for variant in variants),
             keep_users=settings.project.retain_data,
         )
@@ -118,7 +118,15 @@ class ServingStack(Stack):
         serving = self._serving_image if self._settings.in_own_container(model) else None
         if model.source == "train":
             assert self._approved, "a stack that trains has the parameter of the approved model"
-            return trained_container(scope, model=model, approved=self._approved, bucket=self._bucket, serving=serving)
+            return trained_container(
+                scope,
+                model=model,
+                training=self._settings.training,
+                instance_type=instance_type,
+                approved=self._approved,
+                bucket=self._bucket,
+                serving=serving,
+            )
         return pretrained_container(scope, model=model, instance_type=instance_type, root=self._root, serving=serving)
 
     def _publish(self, naming: Naming, endpoint: AutoscaledEndpoint, model_data_url: str) -> None:

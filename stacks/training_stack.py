@@ -17,14 +17,17 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
-from config.settings import CLOUDFORMATION_WAIT_SECONDS, Dataset, Training
+from config.settings import Dataset
+from config.training import CLOUDFORMATION_WAIT_SECONDS, Training
 from stacks.constructs.dataset import DatasetFile, grant_read_asset
-from stacks.constructs.images import LINEAR_LEARNER, PROCESSING_IMAGE, Images
+from stacks.constructs.images import PROCESSING_IMAGE, Images
 from stacks.constructs.job_role import JobRole
 from stacks.constructs.lambda_function import CustomResourceFunction
 from stacks.constructs.retraining import Retraining
 from stacks.constructs.staged_code import ROOT, staged
+from stacks.constructs.training_images import training_image
 from stacks.constructs.training_run import describe_run
+from stacks.constructs.training_script import TrainingScript
 from stacks.constructs.training_workflow import TrainingWorkflow
 from stacks.naming import Naming
 
@@ -58,8 +61,11 @@ class TrainingStack(Stack):
         train = DatasetFile(self, "Train", location=dataset.train, root=root)
         test = DatasetFile(self, "Test", location=dataset.test, root=root)
         code = self._code()
-        repositories = [images.repository_arn(PROCESSING_IMAGE), images.repository_arn(LINEAR_LEARNER)]
-        job_role = JobRole(self, "JobRole", bucket=bucket, repository_arns=repositories)
+        used = [PROCESSING_IMAGE, training_image(training)]
+        job_role = JobRole(
+            self, "JobRole", bucket=bucket, repository_arns=[images.repository_arn(image) for image in used]
+        )
+        script = self._script(training, root, job_role)
         train.grant_read(job_role)
         test.grant_read(job_role)
         grant_read_asset(code, job_role)
@@ -68,12 +74,13 @@ class TrainingStack(Stack):
             "Workflow",
             naming=naming,
             training=training,
+            script=script,
             images=images,
             bucket=bucket,
             job_role=job_role,
             answer=self._answer_function(),
         )
-        self.run = describe_run(training, train=train, test=test, code=code)
+        self.run = describe_run(training, train=train, test=test, code=code, script=script)
         CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
         ssm.StringParameter(
             self,
@@ -94,6 +101,13 @@ class TrainingStack(Stack):
             CfnOutput(self, "RunsTopicArn", value=retraining.topic.topic_arn)
         if training.on_deploy:
             self._train_on_deploy(training, permissions=job_role)
+
+    def _script(self, training: Training, root: Path, job_role: JobRole) -> TrainingScript | None:
+        if not training.script:
+            return None
+        script = TrainingScript(self, "Script", script=training.script, root=root)
+        grant_read_asset(script.asset, job_role)
+        return script
 
     def _code(self) -> Asset:
         modules = [path for path in (ROOT / "training").glob("*.py") if path.name not in NOT_IN_JOBS]

@@ -18,14 +18,17 @@ with warnings.catch_warnings():
 TABLE = Path(__file__).parents[1] / "stacks" / "constructs" / "images.json"
 FRAMEWORKS = {  # our name: the SDK's, and the oldest version that is offered
     "huggingface": ("huggingface", "4.26.0"),
+    "kmeans": ("kmeans", "1"),
     "linear-learner": ("linear-learner", "1"),
     "mxnet": ("mxnet", "1.7.0"),
+    "pca": ("pca", "1"),
     "pytorch": ("pytorch", "1.13.1"),
+    "pytorch-training": ("pytorch", "2.0.0"),
     "scikit-learn": ("sklearn", "1.0-1"),
     "tensorflow": ("tensorflow", "2.11.0"),
     "xgboost": ("xgboost", "1.5-1"),
 }
-SCOPE = "inference"
+
 INSTANCE_TYPES = {"cpu": "ml.m5.xlarge", "gpu": "ml.g4dn.xlarge"}
 
 
@@ -53,7 +56,7 @@ def retrieve(name: str, version: str, processor: str, region: str) -> str:
             region,
             version=version,
             instance_type=INSTANCE_TYPES[processor],
-            image_scope=SCOPE,
+            image_scope=_scope(name),
             **arguments,
         )
     )
@@ -67,8 +70,12 @@ def processors(name: str, version: str) -> list[str]:
 
 def _config(name: str) -> dict[str, Any]:
     config = image_uris.config_for_framework(FRAMEWORKS[name][0])
-    scoped: dict[str, Any] = config.get(SCOPE, config)
+    scoped: dict[str, Any] = config.get(_scope(name), config)
     return scoped
+
+
+def _scope(name: str) -> str:
+    return "training" if name.endswith("-training") else "inference"
 
 
 def _entry(name: str, version: str) -> tuple[dict[str, Any], str | None]:

@@ -1,17 +1,22 @@
-"""One channel of Linear Learner: rows encoded into RecordIO-protobuf parts, counted as they are written."""
+"""One channel of a training job: rows encoded into RecordIO-protobuf or CSV parts, counted as they are written."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from training import recordio
+from training.csv_rows import CsvEncoder
 from training.raw import CODE_COLUMNS, Rows
 from training.schema import FEATURE_DIM, LABELS, NUMERIC
 
-SUFFIX: Final = ".pbr"
+RECORDIO: Final = "application/x-recordio-protobuf"
+CSV: Final = "text/csv"
+CSV_WITHOUT_LABEL: Final = "text/csv;label_size=0"
+CONTENT_TYPES: Final = (RECORDIO, CSV, CSV_WITHOUT_LABEL)
 _BLOCK_ROWS: Final = 4096  # 2 MiB of records: written from the processor's cache
 
 
@@ -41,24 +46,27 @@ class Channel:
     ----------
     directory : Path
         Made if it is missing; parts of an earlier run are removed.
+    content_type : str
+        One of `CONTENT_TYPES`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, content_type: str = RECORDIO) -> None:
         self._directory = directory
-        self._encoder = Encoder()
+        self._suffix = ".pbr" if content_type == RECORDIO else ".csv"
+        self._encode = _encoder(content_type)
         self._counts = [0] * len(LABELS)
         directory.mkdir(parents=True, exist_ok=True)
-        for old in directory.glob(f"part-*{SUFFIX}"):
+        for old in directory.glob(f"part-*{self._suffix}"):
             old.unlink()
 
     def append(self, part: int, source: str, rows: Rows) -> None:
         """Append rows to the part of this number and source file."""
         if not len(rows):
             return
-        name = f"part-{part:04d}-{source.replace('/', '-').removesuffix('.gz')}{SUFFIX}"
+        name = f"part-{part:04d}-{source.replace('/', '-').removesuffix('.gz')}{self._suffix}"
         with (self._directory / name).open("ab") as file:
             for start in range(0, len(rows), _BLOCK_ROWS):
-                file.write(self._encoder.encode(rows[start : start + _BLOCK_ROWS]).data)
+                file.write(self._encode(rows[start : start + _BLOCK_ROWS]))
         attacks = int(rows["label"].sum())
         self._counts[0] += len(rows) - attacks
         self._counts[1] += attacks
@@ -66,3 +74,10 @@ class Channel:
     def summary(self) -> dict[str, int]:
         """Return the number of rows written, all and by label."""
         return {"rows": sum(self._counts), **dict(zip(LABELS, self._counts, strict=True))}
+
+
+def _encoder(content_type: str) -> Callable[[Rows], bytes | memoryview]:
+    if content_type == RECORDIO:
+        encoder = Encoder()
+        return lambda rows: encoder.encode(rows).data
+    return CsvEncoder(with_label=content_type == CSV).encode

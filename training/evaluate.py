@@ -1,8 +1,8 @@
 """Score the test channel with the trained artifact and write evaluation.json: a SageMaker Processing job.
 
-The model answers as the endpoint will: `serving.artifact` reads the artifact the server reads, and a row is positive
-where its score reaches the artifact's threshold. Features are read block by block; of each row only score and label
-(9 bytes) are kept, because the area under the ROC curve needs all of them.
+The model answers as the endpoint will (`training.evaluated_model`), and a row is positive where its score reaches the
+model's threshold. Features are read block by block; of each row only score and label (9 bytes) are kept, because the
+area under the ROC curve needs all of them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.artifact import ArtifactError, LinearModel, read_artifact
 from training import recordio
+from training.evaluated_model import Model, Script, loaded
 from training.job import JobError
 from training.metrics import confusion_matrix, f_score, ratio, roc_auc
 from training.schema import LABELS
@@ -29,13 +29,19 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", type=Path, required=True, help="directory with model.tar.gz, or that file")
     parser.add_argument("--test", type=Path, required=True, help="the test channel that preprocess wrote")
     parser.add_argument("--output", type=Path, required=True, help="directory to hold evaluation.json")
+    parser.add_argument("--source", type=Path, help="directory with the script's sourcedir.tar.gz")
+    parser.add_argument("--entry-point", help="the script, a file of the source")
+    parser.add_argument("--framework", help="the script's")
+    parser.add_argument("--packed", type=Path, help="directory to hold the model.tar.gz with the script in it")
     options = parser.parse_args(arguments)
-    evaluation = evaluate(options.model, options.test)
+    script = Script(options.source, options.entry_point, options.framework, options.packed) if options.source else None
+    with loaded(options.model, script) as model:
+        evaluation = evaluate(model, options.test)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "evaluation.json").write_text(json.dumps(evaluation, indent=2) + "\n")
 
 
-def evaluate(model_path: Path, test: Path) -> dict[str, Any]:
+def evaluate(model: Model, test: Path) -> dict[str, Any]:
     """Return the model's metrics on a test channel; attacks count as positive.
 
     Returns
@@ -47,14 +53,8 @@ def evaluate(model_path: Path, test: Path) -> dict[str, Any]:
     Raises
     ------
     JobError
-        No model, another kind of model, no rows, rows of another width, or rows of one class only.
+        No rows, rows of another width, rows of one class only, or a script's model that answers something else.
     """
-    try:
-        model = read_artifact(model_path)
-    except ArtifactError as error:
-        raise JobError(f"--model: {error}") from error
-    if model.predictor_type != "binary_classifier":
-        raise JobError(f"--model: came a {model.predictor_type}; KDD99 needs a binary_classifier")
     blocks = list(_scores(model, test))
     rows = sum(len(scores) for scores, _ in blocks)
     if not rows:
@@ -81,11 +81,11 @@ def evaluate(model_path: Path, test: Path) -> dict[str, Any]:
     }
 
 
-def _scores(model: LinearModel, test: Path) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]]:
+def _scores(model: Model, test: Path) -> Iterator[tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_]]]:
     for path in sorted(path for path in test.rglob("*") if path.is_file()):
         try:
             for features, labels in recordio.read_blocks(path, rows=4096):
-                if features.shape[1] != model.n_features:
+                if model.n_features not in (None, features.shape[1]):
                     message = f"came {features.shape[1]} features; the model takes {model.n_features}"
                     raise JobError(f"--test: {path.name}: {message}. Preprocess and train again")
                 yield model.scores(features), labels > 0

@@ -1,9 +1,10 @@
-"""Turn raw KDD99 files into the channels train, validation and test of Linear Learner: a SageMaker Processing job.
+"""Turn raw KDD99 files into the channels train, validation and test of a training job: a SageMaker Processing job.
 
-Channels are RecordIO-protobuf with dense Float32 tensors, encoded as `training.schema` says. Training rows are split
-and shuffled by their place in their file (`training.shuffle`); test rows keep their order. A source file's rows are
-spread over the parts of a channel, so reading parts by name mixes the sources, and the parts of a source are the same
-bytes however the sources are shared among machines (``ShardedByS3Key``).
+Channels are RecordIO-protobuf with dense Float32 tensors, or CSV for algorithms that want it, encoded as
+`training.schema` says; the test channel, which only our own evaluation reads, is always RecordIO. Training rows are
+split and shuffled by their place in their file (`training.shuffle`); test rows keep their order. A source file's rows
+are spread over the parts of a channel, so reading parts by name mixes the sources, and the parts of a source are the
+same bytes however the sources are shared among machines (``ShardedByS3Key``).
 
 Memory hardly grows with the rows: the process peaks at 104 MiB for the 10 % training file (494,021 rows) and at 119 MiB
 for ten times of it, of which Python, NumPy and pyarrow take 56 MiB (Linux, two threads, benchmarks/preprocess.py).
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from training import raw, shuffle
-from training.channel import Channel
+from training.channel import CONTENT_TYPES, RECORDIO, Channel
 from training.job import JobError, hosts, in_order
 from training.schema import FEATURE_DIM
 
@@ -34,13 +35,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--test", type=Path, required=True, help="directory of raw test files")
     parser.add_argument("--output", type=Path, required=True, help="directory to hold train, validation, test, summary")
     parser.add_argument("--validation-fraction", type=float, default=0.1, help="share of the training rows, 0 to 0.5")
+    parser.add_argument("--content-type", choices=CONTENT_TYPES, default=RECORDIO, help="of train and validation")
     options = parser.parse_args(arguments)
     if not 0 < options.validation_fraction <= 0.5:
         raise JobError(f"--validation-fraction: came {options.validation_fraction}; allowed is above 0 and up to 0.5")
-    preprocess(options.train, options.test, options.output, options.validation_fraction)
+    preprocess(options.train, options.test, options.output, options.validation_fraction, options.content_type)
 
 
-def preprocess(train: Path, test: Path, output: Path, validation_fraction: float = 0.1) -> dict[str, Any]:
+def preprocess(
+    train: Path, test: Path, output: Path, validation_fraction: float = 0.1, content_type: str = RECORDIO
+) -> dict[str, Any]:
     """Write the channels and ``summary/summary.json``; return the summary.
 
     Raises
@@ -51,7 +55,8 @@ def preprocess(train: Path, test: Path, output: Path, validation_fraction: float
     host, number_of_hosts = hosts()
     train_files = _files(train, "train", may_be_empty=number_of_hosts > 1)
     test_files = _files(test, "test", may_be_empty=number_of_hosts > 1)
-    channels = {name: Channel(output / name) for name in ("train", "validation", "test")}
+    channels = {name: Channel(output / name, content_type) for name in ("train", "validation")}
+    channels["test"] = Channel(output / "test")
     for path, source in test_files:
         for rows in in_order(raw.parse, raw.read_chunks(path, source)):
             channels["test"].append(0, source, rows)

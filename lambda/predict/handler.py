@@ -32,6 +32,7 @@ from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, HTTP
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.httpsession import URLLib3Session
 
+from training.answers import read_answer
 from training.schema import FEATURES, LABELS, RecordError, encode_csv, shorten
 
 MAX_BYTES: Final = 6_291_456  # of a request to an endpoint: Amazon SageMaker quotas
@@ -125,12 +126,7 @@ def predict(body: bytes) -> dict[str, Any]:
     predictions = _ask(rows, len(records))
     return {
         "predictions": [
-            {
-                "label": LABELS[prediction["predicted_label"]],
-                "score": prediction["score"],
-                "predicted_label": prediction["predicted_label"],
-            }
-            for prediction in predictions
+            {"label": LABELS[label], "score": score, "predicted_label": label} for score, label in predictions
         ]
     }
 
@@ -186,7 +182,7 @@ def _encode(records: list[Any], *, is_batch: bool) -> list[str]:
     return rows
 
 
-def _ask(rows: bytes, count: int) -> list[dict[str, Any]]:
+def _ask(rows: bytes, count: int) -> list[tuple[float, int]]:
     try:
         status, answer = _endpoint().invoke(rows)
     except (ConnectTimeoutError, ReadTimeoutError) as error:
@@ -199,12 +195,11 @@ def _ask(rows: bytes, count: int) -> list[dict[str, Any]]:
         message = f"the endpoint refused the request with status {status}"
         raise RefusalError(502, message, cause=answer[:1024].decode(errors="replace"))
     try:
-        predictions: list[dict[str, Any]] = json.loads(answer)["predictions"]
-        sound = len(predictions) == count and all({"score", "predicted_label"} <= set(each) for each in predictions)
-    except (ValueError, LookupError, TypeError):
-        sound = False
-    if not sound:
-        raise RefusalError(502, "the endpoint's answer is not that of a Linear Learner classifier for these records")
+        predictions = read_answer(json.loads(answer))
+    except ValueError as error:
+        raise RefusalError(502, "the endpoint's answer is not that of a classifier", cause=str(error)) from error
+    if len(predictions) != count:
+        raise RefusalError(502, f"the endpoint answered {len(predictions)} predictions to {count} records")
     return predictions
 
 

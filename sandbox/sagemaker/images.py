@@ -14,6 +14,8 @@ from pathlib import Path
 
 from moto.sagemaker.exceptions import ValidationError
 
+from config import algorithms
+
 CDK_ASSETS = re.compile(r"cdk-[a-z0-9]+-container-assets-\d{12}-[a-z0-9-]+")  # the bootstrap stack's repository
 IMAGE_URI = re.compile(r"^(?P<registry>[^/]+)/(?P<repository>[^:@]+)(?P<version>[:@].+)?$")
 
@@ -33,7 +35,7 @@ class Image:
     process : bool
         Whether a processing job may run its own entrypoint in it.
     metric_definitions : tuple of (name, regex)
-        The metrics an algorithm of Amazon's reports by itself.
+        The metrics an algorithm of Amazon's reports by itself; a script's are those of the request.
     """
 
     train: tuple[str, ...] | None = None
@@ -52,6 +54,10 @@ def _hosting(framework: str) -> Callable[[Path, int], list[str]]:
         return [sys.executable, "-m", "sandbox.hosting", *options]
 
     return command
+
+
+def _toolkit(framework: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "sandbox.toolkit", "--framework", framework)
 
 
 def _quality_metrics(*metrics: str) -> tuple[tuple[str, str], ...]:
@@ -87,14 +93,22 @@ LINEAR_LEARNER_METRICS = _quality_metrics(  # linear-learner-tuning.html in the 
     "roc_auc_score",
 )
 
+XGBOOST_METRICS = tuple(  # `[7]` and a tab come before the metrics of each round
+    (f"{channel}:{metric}", rf"\[\d+\].*\t{channel}-{metric}:(\S+)")
+    for channel in ("train", "validation")
+    for metric in algorithms.XGBOOST_METRICS
+)
+
 REGISTRY: dict[str, Image] = {
     "linear-learner": Image(
         train=(sys.executable, "-m", "training.linear_learner"),
         host=_serving,
         metric_definitions=LINEAR_LEARNER_METRICS,
     ),
-    "sagemaker-scikit-learn": Image(process=True, host=_hosting("scikit-learn")),
-    "sagemaker-xgboost": Image(host=_hosting("xgboost")),
+    "sagemaker-scikit-learn": Image(train=_toolkit("scikit-learn"), process=True, host=_hosting("scikit-learn")),
+    "sagemaker-xgboost": Image(
+        train=_toolkit("xgboost"), process=True, host=_hosting("xgboost"), metric_definitions=XGBOOST_METRICS
+    ),
     "container-assets": Image(host=_serving),  # of the CDK's assets only serving/Dockerfile gets there: sandbox.docker
 }
 

@@ -17,7 +17,8 @@ from sandbox.sagemaker.requests import Request
 
 def definitions(request: Request, image: Image) -> tuple[tuple[str, str], ...]:
     """Return (name, regex) of the metrics a job reports: an algorithm's own, else those of the request."""
-    if image.metric_definitions:
+    hyperparameters = request.get("HyperParameters") or request.get("StaticHyperParameters") or {}
+    if image.metric_definitions and "sagemaker_program" not in hyperparameters:
         return image.metric_definitions
     declared = request["AlgorithmSpecification"].get("MetricDefinitions") or []
     return tuple((item["Name"], item["Regex"]) for item in declared)

@@ -14,7 +14,18 @@ from typing import Literal
 from aws_cdk import Aws, CfnMapping, Stack
 from constructs import Construct
 
-ImageName = Literal["huggingface", "linear-learner", "mxnet", "pytorch", "scikit-learn", "tensorflow", "xgboost"]
+ImageName = Literal[
+    "huggingface",
+    "kmeans",
+    "linear-learner",
+    "mxnet",
+    "pca",
+    "pytorch",
+    "pytorch-training",
+    "scikit-learn",
+    "tensorflow",
+    "xgboost",
+]
 TABLE = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 WITH_GPU = re.compile(r"ml\.[gp]\d")  # instance families g4dn, g5, p3, ...
 
@@ -52,6 +63,7 @@ def prebuilt(name: ImageName, version: str = "1", instance_type: str = "") -> Pr
 
 
 LINEAR_LEARNER = prebuilt("linear-learner")
+XGBOOST = prebuilt("xgboost", "3.0-5")  # Python 3.10, NumPy 2.1, pyarrow 22: the evaluation runs in it too
 PROCESSING_IMAGE = prebuilt("scikit-learn", "1.4-2-py312")  # Python 3.12, NumPy 2.1, pyarrow 17, and no polars
 
 

@@ -169,7 +169,7 @@ class InferenceApi(Construct):
             source="predict",
             description="Encodes domain records, asks the endpoint and answers with labels.",
             environment={"ENDPOINT_NAME": endpoint_name, "POWERTOOLS_SERVICE_NAME": self._naming.prefix, **origin},
-            parts={f"training/{file}": ROOT / "training" / file for file in ("__init__.py", "schema.py")},
+            parts={f"training/{file}": ROOT / "training" / file for file in ("__init__.py", "answers.py", "schema.py")},
             libraries=True,
         )
         function.add_to_role_policy(self._invoke_statement())

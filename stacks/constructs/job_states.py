@@ -18,7 +18,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from config.settings import JOB_START_SECONDS, Job, Training
+from config.training import JOB_START_SECONDS, Job, Training
 
 PROCESSING = "/opt/ml/processing"
 CODE_COMMAND = f"States.Array('python3', States.Format('{PROCESSING}/input/code/{{}}', $.run.code_file))"
@@ -74,6 +74,7 @@ def processing_parameters(
     arguments: list[str],
     inputs: Mapping[str, str],
     outputs: Mapping[str, str],
+    assets: Mapping[str, str] | None = None,
     instance_count: int = 1,
 ) -> dict[str, Any]:
     """Return CreateProcessingJob's parameters.
@@ -88,9 +89,12 @@ def processing_parameters(
         Folder below /opt/ml/processing/input: the expression of its S3 URI.
     outputs : Mapping[str, str]
         Folder below /opt/ml/processing/output: what follows the run's prefix in S3.
+    assets : Mapping[str, str]
+        Folder below /opt/ml/processing/input: the S3 URI itself.
     instance_count : int
         Machines; several share the files of every input but the code.
     """
+    sharded = instance_count > 1
     return {
         "ProcessingJobName.$": job_name(step)["name.$"],
         "RoleArn": role_arn,
@@ -100,8 +104,9 @@ def processing_parameters(
             "ContainerArguments": arguments,
         },
         "ProcessingInputs": [
-            _input("code", "$.run.code_uri"),
-            *(_input(*item, sharded=instance_count > 1) for item in inputs.items()),
+            _input("code", {"S3Uri.$": "$.run.code_uri"}),
+            *(_input(name, {"S3Uri.$": uri}, sharded=sharded) for name, uri in inputs.items()),
+            *(_input(name, {"S3Uri": uri}) for name, uri in (assets or {}).items()),
         ],
         "ProcessingOutputConfig": {"Outputs": [_output(*item) for item in outputs.items()]},
         "ProcessingResources": {
@@ -115,11 +120,11 @@ def processing_parameters(
     }
 
 
-def _input(name: str, uri: str, *, sharded: bool = False) -> dict[str, Any]:
+def _input(name: str, uri: dict[str, str], *, sharded: bool = False) -> dict[str, Any]:
     return {
         "InputName": name,
         "S3Input": {
-            "S3Uri.$": uri,
+            **uri,
             "LocalPath": f"{PROCESSING}/input/{name}",
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",
@@ -141,15 +146,24 @@ def _output(name: str, below: str) -> dict[str, Any]:
 
 def training_parameters(training: Training, *, image_uri: str, role_arn: str) -> dict[str, Any]:
     """Return CreateTrainingJob's parameters for the channels that preprocessing wrote."""
+    reported = training.script.metrics if training.script else {}
+    metrics = [{"Name": name, "Regex": regex} for name, regex in reported.items()]
+    content_type = training.learner.content_type
+    # K-Means and PCA know no validation channel
+    replicated = ["validation"] if training.learner.labelled else []
     return {
         "TrainingJobName.$": job_name("train")["name.$"],
         "RoleArn": role_arn,
-        "AlgorithmSpecification": {"TrainingImage": image_uri, "TrainingInputMode": "File"},
+        "AlgorithmSpecification": {
+            "TrainingImage": image_uri,
+            "TrainingInputMode": "File",
+            **({"MetricDefinitions": metrics} if metrics else {}),
+        },
         "HyperParameters.$": "$.run.hyperparameters",
         "InputDataConfig": [
             # SageMaker, "Input/Output Interface for the Linear Learner Algorithm": only the train channel is shared
-            _channel("train", sharded=training.instance_count > 1),
-            _channel("validation"),
+            _channel("train", content_type, sharded=training.instance_count > 1),
+            *(_channel(name, content_type) for name in replicated),
         ],
         "OutputDataConfig": {"S3OutputPath.$": "States.Format('{}/train', $.job.output)"},
         "ResourceConfig": {
@@ -161,10 +175,10 @@ def training_parameters(training: Training, *, image_uri: str, role_arn: str) ->
     }
 
 
-def _channel(name: str, *, sharded: bool = False) -> dict[str, Any]:
+def _channel(name: str, content_type: str, *, sharded: bool = False) -> dict[str, Any]:
     return {
         "ChannelName": name,
-        "ContentType": "application/x-recordio-protobuf",
+        "ContentType": content_type,
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "S3Prefix",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import shutil
 import tarfile
 import tempfile
@@ -11,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from config.model import Model
+from stacks.constructs.archive import IGNORED, files_of, write_archive
 from stacks.constructs.model_layout import CODE, LAYOUTS, SCRIPT, problems
 
 ARCHIVE = "model.tar.gz"
 ARCHIVES = (".tar.gz", ".tgz")
-IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store")
 
 
 @contextmanager
@@ -41,14 +40,14 @@ def packed(model: Model, root: Path) -> Iterator[Path]:
         content.mkdir()
         _collect(model, root, content, lone_folder=layout.rooted)
         has_script = _brings_script(model, root, content)
-        names = [path.relative_to(content).as_posix() for path in _files(content)]
+        names = [path.relative_to(content).as_posix() for path in files_of(content)]
         if found := problems(model.framework, names, has_script=has_script):
             raise ValueError(f"model.path = {model.path!r}: " + "; ".join(found))
         if layout.default_script and not has_script:
             (content / CODE).mkdir(exist_ok=True)
             (content / SCRIPT).write_text(layout.default_script, encoding="utf-8")
         archive = Path(folder, ARCHIVE)
-        _write(archive, content)
+        write_archive(archive, content)
         yield archive
 
 
@@ -81,21 +80,3 @@ def _brings_script(model: Model, root: Path, content: Path) -> bool:
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(source, target)
     return target.is_file()
-
-
-def _files(content: Path) -> list[Path]:
-    return sorted(path for path in content.rglob("*") if path.is_file())
-
-
-def _write(archive: Path, content: Path) -> None:
-    with (
-        archive.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w", format=tarfile.GNU_FORMAT) as tar,
-    ):
-        for path in _files(content):
-            entry = tarfile.TarInfo(path.relative_to(content).as_posix())
-            entry.size = path.stat().st_size
-            entry.mode = 0o644
-            with path.open("rb") as file:
-                tar.addfile(entry, file)

@@ -11,10 +11,12 @@ from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
 from config.model import Model
+from config.training import Training
 from stacks.constructs.images import LINEAR_LEARNER, Images, PrebuiltImage, prebuilt
 from stacks.constructs.job_role import pull_statements, read_statements
 from stacks.constructs.model_archive import packed
 from stacks.constructs.serving_image import ServingImage
+from stacks.constructs.training_images import hosting_image
 
 # How AWS's toolkits find a script (sagemaker-inference-toolkit, environment.py).
 SCRIPT_VARIABLES = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
@@ -39,14 +41,22 @@ class Container:
 
 
 def trained_container(
-    scope: Construct, *, model: Model, approved: str, bucket: s3.IBucket, serving: ServingImage | None
+    scope: Construct,
+    *,
+    model: Model,
+    training: Training,
+    instance_type: str,
+    approved: str,
+    bucket: s3.IBucket,
+    serving: ServingImage | None,
 ) -> Container:
     """Return the container of the approved model; `serving` is our own, by default AWS's serves it."""
     models = bucket.arn_for_objects("models/*")
-    image_uri, pull = _image(scope, LINEAR_LEARNER, serving)
-    return Container(
-        image_uri, approved, dict(model.environment), [*pull, *read_statements(bucket, models)], wildcard=models
-    )
+    image_uri, pull = _image(scope, hosting_image(training, instance_type), serving)
+    script = training.script
+    told = {**SCRIPT_VARIABLES, "SAGEMAKER_PROGRAM": Path(script.entry_point).name} if script else {}
+    statements = [*pull, *read_statements(bucket, models)]
+    return Container(image_uri, approved, {**told, **model.environment}, statements, wildcard=models)
 
 
 def pretrained_container(

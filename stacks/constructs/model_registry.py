@@ -6,6 +6,8 @@ and what was once served is worth knowing afterwards.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -16,8 +18,35 @@ from stacks.constructs.aws_call import aws_call
 from stacks.constructs.failure_path import FailurePath
 from stacks.naming import Naming
 
-CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
 METRICS = ("accuracy", "f1", "roc_auc", "false_alarm_rate")
+METRICS_AS_TEXT = {f"{metric}.$": f"States.Format('{{}}', $.evaluation.metrics.{metric})" for metric in METRICS}
+PROVENANCE = {
+    "key.$": "$.run.key",
+    "dataset_hash.$": "$.run.dataset_hash",
+    "code_hash.$": "$.run.code_hash",
+    "run.$": "$$.Execution.Name",
+}
+
+ANSWERS = ("application/json", "application/jsonlines")
+
+
+@dataclass(frozen=True)
+class ServedForm:
+    """How a model is served, as the registry tells it.
+
+    Parameters
+    ----------
+    image_uri : str
+        Its container.
+    content_types : tuple of str
+        What it takes; of these it answers with the kinds of JSON.
+    is_evaluated : bool
+        Whether there is an evaluation.
+    """
+
+    image_uri: str
+    content_types: tuple[str, ...]
+    is_evaluated: bool
 
 
 class ModelRegistry(Construct):
@@ -27,8 +56,8 @@ class ModelRegistry(Construct):
 
     Parameters
     ----------
-    image_uri : str
-        Container that serves the model.
+    served : ServedForm
+        How the model is served, and whether it has metrics.
     """
 
     def __init__(
@@ -38,7 +67,7 @@ class ModelRegistry(Construct):
         *,
         naming: Naming,
         bucket: s3.IBucket,
-        image_uri: str,
+        served: ServedForm,
         failure: FailurePath,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -65,7 +94,11 @@ class ModelRegistry(Construct):
             failure=failure,
             service="sagemaker",
             action="createModelPackage",
-            parameters=self._package(naming, bucket, image_uri),
+            parameters={
+                **self._package(naming, served),
+                **(self._quality(bucket) if served.is_evaluated else {}),
+                "CustomerMetadataProperties": {**PROVENANCE, **(METRICS_AS_TEXT if served.is_evaluated else {})},
+            },
             iam_resources=[group, versions],
             additional_iam_statements=[iam.PolicyStatement(actions=["sagemaker:AddTags"], resources=[versions])],
             result_path=sfn.JsonPath.DISCARD,
@@ -75,25 +108,19 @@ class ModelRegistry(Construct):
         make.next(register)
         self.start, self.end = make, register
 
-    def _package(self, naming: Naming, bucket: s3.IBucket, image_uri: str) -> dict[str, object]:
-        evaluation = f"States.Format('s3://{bucket.bucket_name}/models/{{}}/evaluation.json', $.run.key)"
+    def _package(self, naming: Naming, served: ServedForm) -> dict[str, object]:
         return {
             "ModelPackageGroupName": naming.model_package_group,
             "ModelApprovalStatus": "Approved",
             "SkipModelValidation": "All",
             "InferenceSpecification": {
-                "Containers": [{"Image": image_uri, "ModelDataUrl.$": "$.job.model_data_url"}],
-                "SupportedContentTypes": CONTENT_TYPES,
-                "SupportedResponseMIMETypes": ["application/json", "application/jsonlines"],
-            },
-            "ModelMetrics": {
-                "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri.$": evaluation}}
-            },
-            "CustomerMetadataProperties": {
-                "key.$": "$.run.key",
-                "dataset_hash.$": "$.run.dataset_hash",
-                "code_hash.$": "$.run.code_hash",
-                "run.$": "$$.Execution.Name",
-                **{f"{metric}.$": f"States.Format('{{}}', $.evaluation.metrics.{metric})" for metric in METRICS},
+                "Containers": [{"Image": served.image_uri, "ModelDataUrl.$": "$.job.model_data_url"}],
+                "SupportedContentTypes": list(served.content_types),
+                "SupportedResponseMIMETypes": [each for each in served.content_types if each in ANSWERS],
             },
         }
+
+    def _quality(self, bucket: s3.IBucket) -> dict[str, object]:
+        evaluation = f"States.Format('s3://{bucket.bucket_name}/models/{{}}/evaluation.json', $.run.key)"
+        statistics = {"ContentType": "application/json", "S3Uri.$": evaluation}
+        return {"ModelMetrics": {"ModelQuality": {"Statistics": statistics}}}

@@ -18,9 +18,11 @@ from constructs import Construct
 from stacks.constructs.approved_parameter import ApprovedParameter
 from stacks.constructs.aws_call import aws_call, objects
 from stacks.constructs.failure_path import FailurePath
-from stacks.constructs.model_registry import ModelRegistry
+from stacks.constructs.model_registry import ModelRegistry, ServedForm
 from stacks.constructs.rollout import Rollout
 from stacks.naming import Naming
+
+EVALUATION = "evaluation/evaluation.json"  # below a run's prefix
 
 
 class Promotion(Construct):
@@ -30,8 +32,10 @@ class Promotion(Construct):
 
     Parameters
     ----------
-    image_uri : str
-        Container that serves the model.
+    served : ServedForm
+        How the model is served, and whether there is an evaluation to keep and to register.
+    artifact : str
+        What of the run is promoted: the key below its prefix, with ``{job}`` for the training job's name.
     answer : IFunction
         Tells CloudFormation, where a deploy asked for the run.
     """
@@ -43,7 +47,8 @@ class Promotion(Construct):
         *,
         naming: Naming,
         bucket: s3.IBucket,
-        image_uri: str,
+        served: ServedForm,
+        artifact: str,
         answer: lambda_.IFunction,
         failure: FailurePath,
     ) -> None:
@@ -51,24 +56,16 @@ class Promotion(Construct):
         self._naming = naming
         self._bucket = bucket
         self._failure = failure
+        self._is_evaluated = served.is_evaluated
+        self._artifact = artifact
         self._approved = ApprovedParameter(naming.approved_model_parameter, failure)
         self.wildcards: dict[str, str] = {}
-        registry = ModelRegistry(self, "Registry", naming=naming, bucket=bucket, image_uri=image_uri, failure=failure)
+        registry = ModelRegistry(self, "Registry", naming=naming, bucket=bucket, served=served, failure=failure)
         self.wildcards |= registry.wildcards
         self.start = self._start(self._answer(answer), registry)
 
     def _start(self, answer: sfn.IChainable, registry: ModelRegistry) -> sfn.Choice:
-        run = f"States.Format('{self._bucket.bucket_name}/runs/{{}}/{{}}"
-        model = self._copy(
-            "CopyModel",
-            source=f"{run}/train/{{}}/output/model.tar.gz', $.run.key, $$.Execution.Name, $.trained.job)",
-            file="model.tar.gz",
-        )
-        evaluation = self._copy(
-            "CopyEvaluation",
-            source=f"{run}/evaluation/evaluation.json', $.run.key, $$.Execution.Name)",
-            file="evaluation.json",
-        )
+        model = self._copy("CopyModel", source=self._artifact, file="model.tar.gz")
         rollout = Rollout(
             self,
             "Rollout",
@@ -84,7 +81,10 @@ class Promotion(Construct):
             .otherwise(approve.next(answer))
         )
         registry.end.next(by_whom)
-        model.next(evaluation).next(registry.start)
+        copied: sfn.INextable = model
+        if self._is_evaluated:
+            copied = model.next(self._copy("CopyEvaluation", source=EVALUATION, file="evaluation.json"))
+        copied.next(registry.start)
         return (
             sfn.Choice(self, "IsItNew")
             .when(sfn.Condition.boolean_equals("$.evaluated.is_new", True), model)
@@ -92,6 +92,8 @@ class Promotion(Construct):
         )
 
     def _copy(self, construct_id: str, *, source: str, file: str) -> tasks.CallAwsService:
+        key, job = source.replace("{job}", "{}"), ", $.trained.job" if "{job}" in source else ""
+        run = f"States.Format('{self._bucket.bucket_name}/runs/{{}}/{{}}/{key}', $.run.key, $$.Execution.Name{job})"
         written, read = objects(self._bucket, f"models/*/{file}", f"runs/*/{file}")
         self.wildcards |= dict.fromkeys((written, read), "every run has a key of its own")
         return aws_call(
@@ -102,7 +104,7 @@ class Promotion(Construct):
             action="copyObject",
             parameters={
                 "Bucket": self._bucket.bucket_name,
-                "CopySource.$": source,
+                "CopySource.$": run,
                 "Key.$": f"States.Format('models/{{}}/{file}', $.run.key)",
             },
             iam_action="s3:PutObject",

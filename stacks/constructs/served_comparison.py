@@ -14,7 +14,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from config.settings import Gate
+from config.training import Gate
 from stacks.constructs.aws_call import aws_call
 from stacks.constructs.failure_path import FailurePath
 from stacks.naming import Naming

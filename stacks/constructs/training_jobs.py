@@ -1,6 +1,8 @@
 """The three jobs of a run: preprocess and evaluate as Processing jobs, train as a training job.
 
-The channels of the run lie below its own prefix: `data/train`, `data/validation`, `data/test`, `evaluation`.
+The evaluation of a script's model also packs the script into the model's archive, which is what will be served. Models
+of algorithms that learn no labels are not evaluated. The channels of the run lie below its own prefix: `data/train`,
+`data/validation`, `data/test`, `evaluation`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from config.settings import Job, Training
+from config.algorithms import RECORDIO
+from config.training import Job, Training
 from config.tuning import Tuning
 from stacks.constructs.failure_path import FailurePath
-from stacks.constructs.images import LINEAR_LEARNER, PROCESSING_IMAGE, Images
+from stacks.constructs.images import PROCESSING_IMAGE, Images, PrebuiltImage
 from stacks.constructs.job_states import PROCESSING, job_state, processing_parameters, training_parameters
+from stacks.constructs.training_images import evaluation_image, training_image
+from stacks.constructs.training_script import TrainingScript
 from stacks.constructs.tuning_job import tuning_parameters
 
 
@@ -28,6 +33,8 @@ class TrainingJobs(Construct):
         What the jobs' names begin with.
     role : IRole
         What the jobs run with.
+    script : TrainingScript, optional
+        What trains instead of an algorithm.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class TrainingJobs(Construct):
         *,
         prefix: str,
         training: Training,
+        script: TrainingScript | None,
         images: Images,
         role: iam.IRole,
         failure: FailurePath,
@@ -44,19 +52,25 @@ class TrainingJobs(Construct):
         super().__init__(scope, construct_id)
         self._prefix = prefix
         self._training = training
+        self._script = script
         self._images = images
         self._role = role
         self._failure = failure
         fit = self._tune(training.tuning) if training.tuning else self._train()
-        self.chain = sfn.Chain.start(self._preprocess()).next(fit).next(self._evaluate())
+        self.chain = sfn.Chain.start(self._preprocess()).next(fit)
+        if training.learner.labelled:
+            self.chain = self.chain.next(self._evaluate())
 
     def _preprocess(self) -> sfn.CustomState:
         folders = ("train", "validation", "test")
+        content_type = self._training.learner.content_type
+        form = [] if content_type == RECORDIO else ["--content-type", content_type]
         return self._processing_job(
             "Preprocess",
             step="prep",
             job=self._training.preprocess,
-            arguments=["preprocess", *_options(train="input/train", test="input/test", output="output")],
+            image=PROCESSING_IMAGE,
+            arguments=["preprocess", *_options(train="input/train", test="input/test", output="output"), *form],
             inputs={"train": "$.run.train_uri", "test": "$.run.test_uri"},
             outputs={**{folder: f"data/{folder}" for folder in folders}, "summary": "summary"},
             instance_count=self._training.preprocess.instance_count,
@@ -80,7 +94,12 @@ class TrainingJobs(Construct):
             self,
             "Tune",
             action="createHyperParameterTuningJob",
-            parameters=tuning_parameters(tuning, prefix=self._prefix, training=self._training_parameters()),
+            parameters=tuning_parameters(
+                tuning,
+                prefix=self._prefix,
+                objective=self._training.objective,
+                training=self._training_parameters(),
+            ),
             max_runtime_seconds=self._training.longest_fit_seconds,
             result_selector={"job.$": "$.BestTrainingJob.TrainingJobName"},
             result_path="$.trained",
@@ -97,7 +116,7 @@ class TrainingJobs(Construct):
 
     def _training_parameters(self) -> dict[str, Any]:
         return training_parameters(
-            self._training, image_uri=self._images.uri(LINEAR_LEARNER), role_arn=self._role.role_arn
+            self._training, image_uri=self._images.uri(training_image(self._training)), role_arn=self._role.role_arn
         )
 
     def _evaluate(self) -> sfn.CustomState:
@@ -105,12 +124,26 @@ class TrainingJobs(Construct):
             "Evaluate",
             step="eval",
             job=self._training.evaluate,
-            arguments=["evaluate", *_options(model="input/model", test="input/test", output="output/evaluation")],
+            image=evaluation_image(self._training),
+            arguments=[
+                "evaluate",
+                *_options(model="input/model", test="input/test", output="output/evaluation"),
+                *self._script_options(),
+            ],
             inputs={"model": "$.trained.model_data_url", "test": "States.Format('{}/data/test', $.job.output)"},
-            outputs={"evaluation": "evaluation"},
+            outputs={"evaluation": "evaluation", **({"packed": "packed"} if self._script else {})},
+            assets={"source": self._script.asset.s3_object_url} if self._script else {},
         )
 
-    def _processing_job(self, construct_id: str, *, step: str, job: Job, **parameters: Any) -> sfn.CustomState:
+    def _script_options(self) -> list[str]:
+        if not (self._script and self._training.script):
+            return []
+        named = ["--entry-point", self._script.program, "--framework", self._training.script.framework]
+        return [*_options(source="input/source", packed="output/packed"), *named]
+
+    def _processing_job(
+        self, construct_id: str, *, step: str, job: Job, image: PrebuiltImage, **parameters: Any
+    ) -> sfn.CustomState:
         state = job_state(
             self,
             construct_id,
@@ -118,7 +151,7 @@ class TrainingJobs(Construct):
             parameters=processing_parameters(
                 step,
                 job=job,
-                image_uri=self._images.uri(PROCESSING_IMAGE),
+                image_uri=self._images.uri(image),
                 role_arn=self._role.role_arn,
                 **parameters,
             ),

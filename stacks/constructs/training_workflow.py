@@ -7,7 +7,8 @@
 A retraining passes a second gate, the comparison with what is served (`ServedComparison`). An execution's `mode` is
 `deploy`, `retrain` or `promote`; the last takes a model that was approved before and trains nothing.
 A run's files live below `runs/<key>/<execution>/`. Promotion copies the model to `models/<key>/`, its evaluation last:
-an evaluation there means the model is complete. Then the parameter `model/approved` names it.
+an evaluation there means the model is complete. A model of an algorithm without labels has no evaluation and passes no
+gate. Then the parameter `model/approved` names it.
 """
 
 from __future__ import annotations
@@ -21,18 +22,26 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from config.settings import Training
+from config.training import Training
 from stacks.constructs.acknowledgements import acknowledge_wildcards
-from stacks.constructs.aws_call import aws_call, objects
+from stacks.constructs.aws_call import aws_call
 from stacks.constructs.failure_path import FailurePath
-from stacks.constructs.images import LINEAR_LEARNER, Images
+from stacks.constructs.gate import Gate
+from stacks.constructs.images import Images
 from stacks.constructs.job_states import job_statements
 from stacks.constructs.lambda_function import RETENTION
+from stacks.constructs.model_registry import ServedForm
 from stacks.constructs.promotion import Promotion
 from stacks.constructs.served_comparison import ServedComparison
+from stacks.constructs.training_images import hosting_image
 from stacks.constructs.training_jobs import TrainingJobs
+from stacks.constructs.training_script import TrainingScript
 from stacks.constructs.tuning_job import tuning_statements
 from stacks.naming import Naming
+
+ARTIFACT = "train/{job}/output/model.tar.gz"  # what a training job writes, below its run's prefix
+CONTENT_TYPES = ("text/csv", "application/json", "application/jsonlines")  # the last one is Linear Learner's alone
+SCRIPTED_ARTIFACT = "packed/model.tar.gz"  # that with the script in it, as it was evaluated
 
 
 class TrainingWorkflow(Construct):
@@ -40,6 +49,8 @@ class TrainingWorkflow(Construct):
 
     Parameters
     ----------
+    script : TrainingScript, optional
+        What trains instead of an algorithm.
     answer : IFunction
         Tells CloudFormation how a run ended, where a deploy asked for it.
     """
@@ -51,44 +62,30 @@ class TrainingWorkflow(Construct):
         *,
         naming: Naming,
         training: Training,
+        script: TrainingScript | None,
         images: Images,
         bucket: s3.IBucket,
         job_role: iam.IRole,
         answer: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._prefix = naming.prefix
-        self._gate_settings = training.gate
+        self._naming = naming
+        self._training = training
         self._bucket = bucket
-        self._evaluations = objects(bucket, "runs/*/evaluation/evaluation.json", "models/*/evaluation.json")
+        self._wildcards = {f"{answer.function_arn}:*": "the CDK lets a task invoke the versions of its function too"}
         self._failure = FailurePath(self, "Failure", answer=answer)
         self._jobs = TrainingJobs(
             self,
             "Jobs",
             prefix=naming.prefix,
             training=training,
+            script=script,
             images=images,
             role=job_role,
             failure=self._failure,
         ).chain
-        promotion = Promotion(
-            self,
-            "Promotion",
-            naming=naming,
-            bucket=bucket,
-            image_uri=images.uri(LINEAR_LEARNER),
-            answer=answer,
-            failure=self._failure,
-        )
-        self._second_gate = ServedComparison(
-            self,
-            "ServedComparison",
-            naming=naming,
-            gate=training.gate,
-            bucket=bucket,
-            passed=promotion.start,
-            failure=self._failure,
-        ).start
+        accepted = self._promotion(answer, images)
+        self._judged = self._gates(accepted) if training.learner.labelled else accepted
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -97,19 +94,61 @@ class TrainingWorkflow(Construct):
             logs=sfn.LogOptions(destination=self._logs(), level=sfn.LogLevel.ALL, include_execution_data=True),
             tracing_enabled=True,
         )
-        statements = job_statements(self, naming.prefix, job_role)
-        if training.tuning:
-            statements += tuning_statements(self, naming.prefix)
+        self._grant_jobs(job_role)
+
+    def _promotion(self, answer: lambda_.IFunction, images: Images) -> sfn.Choice:
+        training = self._training
+        promotion = Promotion(
+            self,
+            "Promotion",
+            naming=self._naming,
+            bucket=self._bucket,
+            served=ServedForm(
+                image_uri=images.uri(hosting_image(training, training.instance_type)),
+                content_types=CONTENT_TYPES if training.is_linear_learner else CONTENT_TYPES[:2],
+                is_evaluated=training.learner.labelled,
+            ),
+            artifact=SCRIPTED_ARTIFACT if training.script else ARTIFACT,
+            answer=answer,
+            failure=self._failure,
+        )
+        self._wildcards |= promotion.wildcards
+        return promotion.start
+
+    def _gates(self, passed: sfn.Choice) -> sfn.IChainable:
+        """Return the first state of the gate and, for retrainings, of the comparison with what is served."""
+        comparison = ServedComparison(
+            self,
+            "ServedComparison",
+            naming=self._naming,
+            gate=self._training.gate,
+            bucket=self._bucket,
+            passed=passed,
+            failure=self._failure,
+        )
+        gate = Gate(
+            self,
+            "Gate",
+            settings=self._training.gate,
+            bucket=self._bucket,
+            passed=comparison.start,
+            failure=self._failure,
+        )
+        self._wildcards |= gate.wildcards
+        return gate.start
+
+    def _grant_jobs(self, job_role: iam.IRole) -> None:
+        statements = job_statements(self, self._naming.prefix, job_role)
+        if self._training.tuning:
+            statements += tuning_statements(self, self._naming.prefix)
         for statement in statements:
             self.state_machine.add_to_role_policy(statement)
         patterns = [arn for statement in statements for arn in statement.resources if arn.endswith("*")]
         acknowledge_wildcards(
             self.state_machine,
             {
-                **promotion.wildcards,
+                **self._wildcards,
                 **dict.fromkeys(patterns, "a job's name ends with the run and the attempt"),
-                **dict.fromkeys(self._evaluations, "every run has a key of its own"),
-                f"{answer.function_arn}:*": "the CDK lets a task invoke the versions of its function too",
                 "*": "log deliveries and X-Ray know no resource (Service Authorization Reference, both services)",
             },
         )
@@ -119,15 +158,13 @@ class TrainingWorkflow(Construct):
             self,
             "Logs",
             # With this prefix the account's log resource policies do not grow (Step Functions, "Logging").
-            log_group_name=f"/aws/vendedlogs/states/{self._prefix}-training",
+            log_group_name=f"/aws/vendedlogs/states/{self._naming.prefix}-training",
             retention=RETENTION,
             removal_policy=RemovalPolicy.DESTROY,
         )
 
     def _definition(self) -> sfn.IChainable:
-        read = self._read_evaluation()
-        read.next(self._gate())
-        known = self._take("TakeApprovedModel", "States.Format('models/{}/evaluation.json', $.run.key)", is_new=False)
+        known = self._take("TakeApprovedModel", f"States.Format('{self._complete}', $.run.key)", is_new=False)
         new = self._take(
             "TakeNewModel",
             "States.Format('runs/{}/{}/evaluation/evaluation.json', $.run.key, $$.Execution.Name)",
@@ -139,14 +176,19 @@ class TrainingWorkflow(Construct):
             .next(self._find_approved())
             .next(
                 sfn.Choice(self, "WasItApprovedBefore")
-                .when(was_approved, known.next(read))
+                .when(was_approved, known.next(self._judged))
                 .when(
                     sfn.Condition.string_equals("$.mode", "promote"),
                     self._failure.refuse("NothingToPromote", "States.Format('no model {} was approved', $.run.key)"),
                 )
-                .otherwise(self._jobs.next(new).next(read))
+                .otherwise(self._jobs.next(new).next(self._judged))
             )
         )
+
+    @property
+    def _complete(self) -> str:
+        """Key of what promotion copies last, so that its being there means that the model is complete."""
+        return f"models/{{}}/{'evaluation.json' if self._training.learner.labelled else 'model.tar.gz'}"
 
     def _prepare(self) -> sfn.Pass:
         # executions started by a schedule have UUIDs for names; their first part leaves room for the rest of a job's
@@ -156,7 +198,7 @@ class TrainingWorkflow(Construct):
             self,
             "Prepare",
             parameters={
-                "name.$": f"States.Format('{self._prefix}-{{}}', {short_name})",
+                "name.$": f"States.Format('{self._naming.prefix}-{{}}', {short_name})",
                 "output.$": f"States.Format('{bucket}/runs/{{}}/{{}}', $.run.key, $$.Execution.Name)",
                 "model_data_url.$": f"States.Format('{bucket}/models/{{}}/model.tar.gz', $.run.key)",
                 "attempt": 0,
@@ -173,7 +215,7 @@ class TrainingWorkflow(Construct):
             action="listObjectsV2",
             parameters={
                 "Bucket": self._bucket.bucket_name,
-                "Prefix.$": "States.Format('models/{}/evaluation.json', $.run.key)",
+                "Prefix.$": f"States.Format('{self._complete}', $.run.key)",
                 "MaxKeys": 1,
             },
             iam_action="s3:ListBucket",
@@ -185,32 +227,3 @@ class TrainingWorkflow(Construct):
     def _take(self, construct_id: str, key: str, *, is_new: bool) -> sfn.Pass:
         """Return a state that says which evaluation the gate reads, and whether its model must still be copied."""
         return sfn.Pass(self, construct_id, parameters={"key.$": key, "is_new": is_new}, result_path="$.evaluated")
-
-    def _read_evaluation(self) -> tasks.CallAwsService:
-        return aws_call(
-            self,
-            "ReadEvaluation",
-            failure=self._failure,
-            service="s3",
-            action="getObject",
-            parameters={"Bucket": self._bucket.bucket_name, "Key.$": "$.evaluated.key"},
-            iam_resources=self._evaluations,
-            result_selector={"metrics.$": "States.StringToJson($.Body)"},
-            result_path="$.evaluation",
-        )
-
-    def _gate(self) -> sfn.Choice:
-        gate = self._gate_settings
-        value = f"$.evaluation.metrics.{gate.metric}"
-        if gate.at_least is not None:
-            passes = sfn.Condition.number_greater_than_equals(value, gate.at_least)
-            wanted = f"at least {gate.at_least}"
-        else:
-            passes = sfn.Condition.number_less_than_equals(value, gate.at_most or 0.0)
-            wanted = f"at most {gate.at_most}"
-        reason = f"States.Format('the gate refused the model: {gate.metric} is {{}}, {wanted} is wanted', {value})"
-        return (
-            sfn.Choice(self, "Gate")
-            .when(passes, self._second_gate)
-            .otherwise(self._failure.refuse("GateRefuses", reason))
-        )

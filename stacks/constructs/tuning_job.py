@@ -12,6 +12,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from config.algorithms import Goal
 from config.tuning import ContinuousRange, IntegerRange, Tuning
 
 NAME_CHARACTERS = 14  # of the prefix; the run's and the attempt's part of the name take 13 more
@@ -25,14 +26,19 @@ SCALES = {
 }
 
 
-def tuning_parameters(tuning: Tuning, *, prefix: str, training: Mapping[str, Any]) -> dict[str, Any]:
+def tuning_parameters(
+    tuning: Tuning, *, prefix: str, objective: tuple[str, Goal], training: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return CreateHyperParameterTuningJob's parameters.
 
     Parameters
     ----------
+    objective : tuple of str
+        The metric to follow, and whether to maximize or minimize it.
     training : Mapping[str, Any]
         CreateTrainingJob's parameters of each of its jobs.
     """
+    metric, goal = objective
     shared = {"TrainingJobName.$", "HyperParameters.$"}
     definition = {name: value for name, value in training.items() if name not in shared}
     name = f"States.Format('{name_prefix(prefix)}-{{}}-{{}}-{{}}', {SHORT_RUN}, $.job.attempt, $$.State.RetryCount)"
@@ -41,8 +47,8 @@ def tuning_parameters(tuning: Tuning, *, prefix: str, training: Mapping[str, Any
         "HyperParameterTuningJobConfig": {
             "Strategy": STRATEGIES[tuning.strategy],
             "HyperParameterTuningJobObjective": {
-                "Type": tuning.goal.capitalize(),
-                "MetricName": tuning.objective,
+                "Type": goal.capitalize(),
+                "MetricName": metric,
             },
             "ResourceLimits": {
                 "MaxNumberOfTrainingJobs": tuning.max_jobs,

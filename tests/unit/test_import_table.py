@@ -14,7 +14,7 @@ ALLOWED = {  # tree: (our trees, third party); None: anything
     "config": ({"autoscaling"}, {"pydantic"}),
     "costs": ({"autoscaling"}, set()),
     "stacks": ({"config", "autoscaling", "training"}, {"aws_cdk", "constructs", "jsii", "packaging"}),
-    "training": ({"serving"}, {"numpy", "pyarrow"}),
+    "training": ({"serving"}, {"numpy", "pyarrow", "xgboost"}),
     "serving": (set(), {"uvloop", "httptools", "orjson", "numpy", "onnxruntime", "simdjson"}),
     "lambda": ({"training"}, {"boto3", "botocore", "aws_lambda_powertools", "fastjsonschema", "cloudformation_answer"}),
     "sandbox": ({"config", "autoscaling", "serving"}, None),
@@ -25,7 +25,7 @@ PURE = {"autoscaling": {"time", "random", "socket", "subprocess", "os", "pathlib
 ONLY = {  # narrower than the tree: what one file's neighbours may not take
     "training": {"serving.artifact"},  # the artifact's format has one home
     "stacks": {"training.schema", "training"},
-    "lambda": {"training.schema", "training"},
+    "lambda": {"training.schema", "training.answers", "training"},
     "sandbox": {"serving.http_server", "serving.http_head", "serving.http_answer", "serving.chunked_body"},  # HTTP
 }
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from config.settings import Training
+from config.training import Training
 from config.tuning import Tuning
 
 RATE = {"continuous": {"learning_rate": {"min": 0.001, "max": 0.1}}}

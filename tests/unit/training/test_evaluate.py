@@ -10,6 +10,7 @@ import pytest
 
 from serving.artifact import LinearModel, write_artifact
 from training import evaluate, recordio
+from training.evaluated_model import loaded
 from training.job import JobError
 
 ROOT = Path(__file__).parents[3]
@@ -31,6 +32,11 @@ def _channel(path: Any, features: Any, labels: Any) -> Any:
     content = recordio.encode(np.array(features, np.float32), np.array(labels, np.float32))
     (path / "part-0000.pbr").write_bytes(content)
     return path
+
+
+def _evaluate(path: Path, test: Path) -> dict[str, Any]:
+    with loaded(path) as model:
+        return evaluate.evaluate(model, test)
 
 
 def test_evaluation_counts_by_hand(tmp_path: Path) -> None:
@@ -57,17 +63,17 @@ def test_evaluation_counts_by_hand(tmp_path: Path) -> None:
 
 def test_the_artifacts_threshold_decides(tmp_path: Path) -> None:
     test = _channel(tmp_path / "test", [[-2, 0], [1, 0], [2, 0]], [0, 0, 1])
-    assert evaluate.evaluate(_model(tmp_path, threshold=0.5), test)["false_alarm_rate"] == 0.5
-    assert evaluate.evaluate(_model(tmp_path, threshold=0.8), test)["false_alarm_rate"] == 0.0  # logistic(1) = 0.73
+    assert _evaluate(_model(tmp_path, threshold=0.5), test)["false_alarm_rate"] == 0.5
+    assert _evaluate(_model(tmp_path, threshold=0.8), test)["false_alarm_rate"] == 0.0  # logistic(1) = 0.73
 
 
 def test_several_parts_count_as_one_channel(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(10_000, 2))
     labels = (rows[:, 0] + rows[:, 1] > 0).astype(float)
-    one = evaluate.evaluate(_model(tmp_path), _channel(tmp_path / "one", rows, labels))
+    one = _evaluate(_model(tmp_path), _channel(tmp_path / "one", rows, labels))
     _channel(tmp_path / "two", rows[:6000], labels[:6000])
     (tmp_path / "two" / "part-0000.pbr").rename(tmp_path / "two" / "part-0001.pbr")
-    two = evaluate.evaluate(_model(tmp_path), _channel(tmp_path / "two", rows[6000:], labels[6000:]))
+    two = _evaluate(_model(tmp_path), _channel(tmp_path / "two", rows[6000:], labels[6000:]))
     assert one == two
 
 
@@ -82,22 +88,22 @@ def test_several_parts_count_as_one_channel(tmp_path: Path) -> None:
 )
 def test_a_channel_that_says_nothing_is_refused(tmp_path: Path, features: Any, labels: Any, reason: Any) -> None:
     with pytest.raises(JobError, match=reason):
-        evaluate.evaluate(_model(tmp_path), _channel(tmp_path / "test", features, labels))
+        _evaluate(_model(tmp_path), _channel(tmp_path / "test", features, labels))
 
 
 def test_a_missing_or_foreign_model_is_refused(tmp_path: Path) -> None:
     test = _channel(tmp_path / "test", [[1, 2], [1, 2]], [0, 1])
     with pytest.raises(JobError, match=r"--model: .*holds no model"):
-        evaluate.evaluate(test, test)
+        _evaluate(test, test)
     with pytest.raises(JobError, match="came a regressor"):
-        evaluate.evaluate(_model(tmp_path, predictor_type="regressor", loss_type="squared_loss"), test)
+        _evaluate(_model(tmp_path, predictor_type="regressor", loss_type="squared_loss"), test)
 
 
 def test_a_broken_channel_is_refused(tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "part-0000.pbr").write_bytes(b"no records")
     with pytest.raises(JobError, match=r"part-0000\.pbr, record 1: no RecordIO magic number"):
-        evaluate.evaluate(_model(tmp_path), tmp_path / "test")
+        _evaluate(_model(tmp_path), tmp_path / "test")
 
 
 def test_the_job_runs_from_a_zip(tmp_path: Path) -> None:
