@@ -32,11 +32,14 @@ class RegisteredModel:
     ----------
     key : str
         Of the run that made it: a hash of dataset, code, image and hyperparameters.
+    image : str
+        Repository and tag of the container that serves it.
     """
 
     version: int
     key: str
     url: str
+    image: str
     metrics: dict[str, float]
     created: datetime
     is_served: bool
@@ -86,7 +89,22 @@ def registered(deployment: Deployment) -> list[RegisteredModel]:
 
 
 def promote_key(deployment: Deployment, key: str) -> None:
-    """Serve the approved model of run `key`; raises RunFailedError with the workflow's reason."""
+    """Serve the approved model of run `key`.
+
+    Raises
+    ------
+    RunFailedError
+        With the workflow's reason.
+    UnknownModelError
+        The container that is deployed is not that of this model.
+    """
+    images = {model.key: model.image for model in registered(deployment)}
+    served = next((model.image for model in registered(deployment) if model.is_served), None)
+    if served and images.get(key, served) != served:
+        raise UnknownModelError(
+            f"model {key} was made for {images[key]}, and {served} is what serves: deploy the settings it was trained "
+            "with, which promotes it again without training"
+        )
     with _console.status(f"promoting {key}") as status:
         execute(deployment, "promote", {"key": key}, status.update)
 
@@ -136,11 +154,13 @@ def _key(url: str) -> str:
 
 def _described(package: dict[str, Any], served: str) -> RegisteredModel:
     properties = package["CustomerMetadataProperties"]
-    url = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    (container,) = package["InferenceSpecification"]["Containers"]
+    url = container["ModelDataUrl"]
     return RegisteredModel(
         version=package["ModelPackageVersion"],
         key=properties["key"],
         url=url,
+        image=container["Image"].partition("/")[2],
         metrics={name: float(properties[name]) for name in METRICS if name in properties},
         created=package["CreationTime"],
         is_served=url == served,

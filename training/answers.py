@@ -33,19 +33,21 @@ def read_answer(content: Any) -> list[tuple[float, int]]:
 
 def _read(entry: Any) -> tuple[float, int]:
     try:
-        if isinstance(entry, dict):
-            score = float(entry["score"])
-            label = entry.get("predicted_label")
-            return score, int(score >= THRESHOLD) if label is None else _label(label)
-        score = float(entry[-1] if isinstance(entry, list) and len(entry) in (1, 2) else entry)
+        if isinstance(entry, dict) and "predicted_label" in entry:
+            return float(entry["score"]), _label(entry["predicted_label"])
+        score = float(_score(entry))
     except (KeyError, TypeError, ValueError):
-        raise ValueError(
-            f"came {entry!r:.60}; a score, the scores of both labels, or an object with score is wanted"
-        ) from None
+        score = float("nan")
+    if not 0 <= score <= 1:
+        raise ValueError(f"came {entry!r:.60}; a probability or a label is wanted, or both in an object")
     return score, int(score >= THRESHOLD)
 
 
+def _score(entry: Any) -> Any:
+    if isinstance(entry, dict):
+        return entry["score"]
+    return entry[-1] if isinstance(entry, list) and len(entry) in (1, 2) else entry
+
+
 def _label(value: Any) -> int:
-    if value not in (0, 1):
-        raise ValueError(value)
-    return int(value)
+    return (0, 1).index(value)

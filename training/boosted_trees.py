@@ -30,7 +30,7 @@ class BoostedTrees:
     def __init__(self, path: Path) -> None:
         self._booster = xgboost.Booster()
         try:
-            self._booster.load_model(path)
+            self._booster.load_model(bytearray(path.read_bytes()))  # by a name without a suffix it warns
         except xgboost.core.XGBoostError as error:
             raise JobError(f"--model: {MEMBER} does not load: {str(error).splitlines()[-1]}") from error
         learner = json.loads(self._booster.save_config())["learner"]

@@ -66,7 +66,7 @@ def train(environment: TrainingEnvironment) -> None:
         )
     except xgboost.core.XGBoostError as error:
         raise UserError(str(error).splitlines()[-1]) from error
-    booster.save_model(environment.model_dir / MODEL)
+    (environment.model_dir / MODEL).write_bytes(booster.save_raw("ubj"))
 
 
 def _check(environment: TrainingEnvironment) -> None:

@@ -1,11 +1,13 @@
-"""Amazon's algorithms by name: trained, gated and served in one sandbox; each test goes on from the one before."""
+"""Algorithms by name, and scripts: trained, gated and served in one sandbox; each goes on from the one before."""
 
 import os
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from cli import models
 from sandbox import launch
 from tests.integration.workstation import Workstation
 
@@ -16,6 +18,54 @@ XGBOOST: dict[str, Any] = {
     "max_runtime_seconds": 120,
     "hyperparameters": {"num_round": 5, "eta": 0.5},
 }
+SCRIPT = """
+import argparse, json, os
+from pathlib import Path
+import joblib
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import reading
+
+def model_fn(model_dir):
+    return joblib.load(Path(model_dir, "model.joblib"))
+
+def predict_fn(data, model):
+    return model.predict_proba(data)
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--c", type=float)
+    c = parser.parse_args().c
+    assert c == json.loads(os.environ["SM_HPS"])["c"] == float(os.environ["SM_HP_C"])
+    host, hosts = os.environ["SM_CURRENT_HOST"], json.loads(os.environ["SM_HOSTS"])
+    train = reading.rows(os.environ["SM_CHANNEL_TRAIN"])
+    validation = reading.rows(os.environ["SM_CHANNEL_VALIDATION"])
+    print("rows:", host, len(train), "of", len(hosts), "hosts", flush=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(train[:, 1:], train[:, 0])
+    print(f"validation-accuracy={model.score(validation[:, 1:], validation[:, 0])};", flush=True)
+    if host == hosts[0]:
+        joblib.dump(model, Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
+"""
+READING = """
+from pathlib import Path
+import numpy as np
+
+def rows(channel):
+    return np.concatenate([np.loadtxt(path, delimiter=",", ndmin=2) for path in sorted(Path(channel).glob("*.csv"))])
+"""
+SCRIPTED: dict[str, Any] = {
+    "hyperparameters": {"c": 0.5},
+    "script": {
+        "framework": "scikit-learn",
+        "version": "1.9-0",
+        "entry_point": "fit.py",
+        "source_dir": "model",
+        "metrics": {"validation:accuracy": "validation-accuracy=([0-9.]+);"},
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +73,9 @@ def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstatio
     folder = tmp_path_factory.mktemp("algorithms")
     runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
     launch.bootstrap(runtime)
+    (folder / "model").mkdir()
+    (folder / "model" / "fit.py").write_text(textwrap.dedent(SCRIPT))
+    (folder / "model" / "reading.py").write_text(READING)
     yield Workstation(folder, runtime)
     launch.stop(folder / "sandbox")
 
@@ -66,3 +119,55 @@ def test_algorithm_the_sandbox_does_not_have_is_refused_by_name_before_any_job(w
     assert "no local stand-in for the training image" in refused.stdout + refused.stderr
     assert "kmeans:1" in refused.stdout + refused.stderr
     assert workstation.training_jobs() == before
+
+
+def training_log(workstation: Workstation, job: str) -> list[str]:
+    events = workstation.runtime.client("logs").filter_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=job
+    )["events"]
+    return [event["message"] for event in events]
+
+
+def test_script_trains_on_two_instances_with_sharded_rows_and_serves_its_own_model(workstation: Workstation) -> None:
+    before = set(workstation.training_jobs())
+    workstation.deploy(training={**SCRIPTED, "instance_count": 2})
+    (name,) = set(workstation.training_jobs()) - before
+    job = workstation.runtime.client("sagemaker").describe_training_job(TrainingJobName=name)
+    reported = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    assert reported["validation:accuracy"] > 0.9
+    lines = [line for line in training_log(workstation, name) if line.startswith("rows:")]
+    counts = {line.split()[1]: int(line.split()[2]) for line in lines}
+    assert set(counts) == {"algo-1", "algo-2"}
+    assert sum(counts.values()) == pytest.approx(3600, abs=120)  # each row of the train channel on one host
+    assert min(counts.values()) > 1000
+    assert workstation.labels() == ["attack", "normal"]
+
+
+def test_tuning_a_script_follows_the_metric_it_prints(workstation: Workstation) -> None:
+    search = {
+        "objective": "validation:accuracy",
+        "strategy": "random",
+        "max_jobs": 2,
+        "max_parallel_jobs": 2,
+        "continuous": {"c": {"min": 0.1, "max": 1.0}},
+    }
+    before = set(workstation.training_jobs())
+    workstation.deploy(training={**SCRIPTED, "hyperparameters": {}, "tuning": search, "max_runtime_seconds": 120})
+    assert len(set(workstation.training_jobs()) - before) == 2
+    assert workstation.labels() == ["attack", "normal"]
+
+
+def test_scripts_model_that_does_not_load_is_refused_before_any_endpoint_sees_it(workstation: Workstation) -> None:
+    served = workstation.parameter("model/served")
+    script = workstation.folder / "model" / "fit.py"
+    script.write_text(script.read_text().replace('"model.joblib"))', '"another.joblib"))', 1))
+    refused = workstation.try_to_deploy(training={**SCRIPTED, "hyperparameters": {"c": 0.6}})
+    assert refused.returncode != 0
+    assert "fit.py: the model does not load: FileNotFoundError" in refused.stdout + refused.stderr
+    assert workstation.parameter("model/served") == served
+    assert workstation.labels() == ["attack", "normal"]
+
+
+def test_rollback_to_another_algorithms_model_is_refused_by_name(workstation: Workstation) -> None:
+    with pytest.raises(models.UnknownModelError, match=r"was made for sagemaker-xgboost:3\.0-5"):
+        models.roll_back(workstation.deployment())

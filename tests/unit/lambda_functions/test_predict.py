@@ -208,13 +208,24 @@ def test_a_refusal_that_is_not_the_callers_fault_is_a_bad_gateway(predict: Any, 
 
 @pytest.mark.parametrize(
     "answer",
-    [b"oops", b"[]", b'{"predictions": []}', b'{"predictions": [{"score": 1}]}', b'{"predictions": [3]}'],
+    [b"oops", b"[]", b'{"predictions": []}', b'{"predictions": [{"score": 7}]}', b'{"predictions": [3]}'],
 )
 def test_an_answer_of_another_shape_is_a_bad_gateway(predict: Any, service: Any, answer: Any) -> None:
     service.answer = (200, answer)
     status, content = _call(predict, RECORD)
     assert status == 502
-    assert "not that of a Linear Learner classifier" in content["message"]
+    assert content["message"].startswith(
+        ("the endpoint's answer is not that of a classifier", "the endpoint answered 0")
+    )
+
+
+@pytest.mark.parametrize("answer", [b'{"predictions": [{"score": 0.75}]}', b"[0.75]", b"[[0.25, 0.75]]"])
+def test_scores_of_xgboost_and_of_scripts_are_labelled_here(predict: Any, service: Any, answer: Any) -> None:
+    service.answer = (200, answer)
+    assert _call(predict, RECORD) == (
+        200,
+        {"predictions": [{"label": "attack", "score": 0.75, "predicted_label": 1}]},
+    )
 
 
 def test_an_error_without_message_is_still_json(predict: Any, service: Any) -> None:
