@@ -168,3 +168,47 @@ def test_new_files_under_the_prefix_retrain_once_and_the_topic_tells(workstation
         told = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5).get("Messages", [])
     assert ["SUCCEEDED" in message["Body"] for message in told] == [True]
     assert workstation.labels() == ["attack", "normal"]
+
+
+def channels(workstation: Workstation) -> dict[str, str]:
+    """Return the digests of what the deployed run's preprocessing wrote, by channel and part."""
+    run, s3 = deployed_run(workstation), workstation.runtime.client("s3")
+    bucket = workstation.parameter("model/served").removeprefix("s3://").partition("/")[0]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"runs/{run['key']}/")
+    found = [item for page in pages for item in page.get("Contents", []) if "/data/" in item["Key"]]
+    return {item["Key"].partition("/data/")[2]: item["ETag"] for item in found}
+
+
+def test_preprocessing_in_two_shards_writes_the_channels_of_one_machine(workstation: Workstation) -> None:
+    s3 = workstation.runtime.client("s3")
+    s3.create_bucket(Bucket="days")
+    for number in range(3):
+        s3.upload_file(str(write_dataset(workstation.folder / f"day-{number}.gz", 1_500)), "days", f"d/{number}.gz")
+    dataset = {"train": "s3://days/d/", "test": str(workstation.test)}
+    wholes = []
+    for machines, epochs in ((1, 2), (2, 3)):  # other hyperparameters make another run
+        preprocess = {"instance_count": machines, "max_runtime_seconds": 480}
+        training = {"gate": GATE, "hyperparameters": {"epochs": epochs}, "preprocess": preprocess}
+        workstation.deploy(dataset=dataset, training=training)
+        wholes.append(channels(workstation))
+    jobs = workstation.runtime.client("sagemaker").list_processing_jobs(NameContains="prep")["ProcessingJobSummaries"]
+    newest = max(jobs, key=lambda job: job["CreationTime"])["ProcessingJobName"]
+    job = workstation.runtime.client("sagemaker").describe_processing_job(ProcessingJobName=newest)
+    assert job["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 2
+    assert wholes[0] == wholes[1]
+    assert {name.partition("/")[0] for name in wholes[0]} == {"train", "validation", "test"}
+    assert workstation.labels() == ["attack", "normal"]
+
+
+def test_fast_container_is_deployed_by_the_cdk_cli_and_serves_the_same_model(workstation: Workstation) -> None:
+    training = {"gate": GATE, "hyperparameters": {"epochs": 2}}
+    workstation.deploy(training=training)
+    before = len(workstation.training_jobs())
+    workstation.deploy(training=training, endpoint={"container": "fast"})
+    assert len(workstation.training_jobs()) == before  # the container that serves decides nothing about the model
+    sagemaker = workstation.runtime.client("sagemaker")
+    endpoint = sagemaker.describe_endpoint(EndpointName=workstation.parameter("endpoint/name"))
+    (variant,) = endpoint["ProductionVariants"]
+    (image,) = variant["DeployedImages"]
+    assert "/cdk-hnb659fds-container-assets-" in image["SpecifiedImage"]
+    assert workstation.labels() == ["attack", "normal"]
