@@ -124,8 +124,8 @@ class Training(Group):
                 problems.append(f"algorithm = {self.algorithm!r} and a script exclude each other: leave one out")
         else:
             searched = self.tuning.names if self.tuning else ()
-            wrong = self.learner.problems(self.hyperparameters, searched)
-            problems += [f"hyperparameters of {self.algorithm}: {problem}" for problem in wrong]
+            if wrong := self.learner.problems(self.hyperparameters, searched):
+                problems.append(f"hyperparameters of {self.algorithm}: {'; '.join(wrong)}")
         if not self.learner.labelled:
             unused = [name for name in ("gate", "evaluate", "tuning") if name in self.model_fields_set]
             problems += [f"{name} has no meaning for {self.algorithm}, which learns no labels" for name in unused]
@@ -153,6 +153,7 @@ class Training(Group):
             raise ValueError(
                 f"the jobs could take {self.longest_seconds} s, and CloudFormation waits "
                 f"{CLOUDFORMATION_WAIT_SECONDS} s at most: lower max_runtime_seconds of preprocess, training or "
-                f"evaluate until they sum to {LONGEST_TRAINING_SECONDS} s, or set on_deploy = false"
+                f"evaluate until they sum to {LONGEST_TRAINING_SECONDS} s"
+                f"{', raise max_parallel_jobs' if self.tuning else ''}, or set on_deploy = false"
             )
         return self

@@ -10,14 +10,13 @@ from moto.sagemaker.exceptions import ValidationError
 from sandbox.logs import LogShipper
 from sandbox.processes import Process
 from sandbox.runtime import Runtime
-from sandbox.sagemaker.container import OPT_ML, Ending, Instance, aws_environment, instances, run, shell_exit_code
+from sandbox.sagemaker.cluster import cluster, download_share, max_runtime_seconds
+from sandbox.sagemaker.container import OPT_ML, Ending, Instance, aws_environment, run, shell_exit_code
 from sandbox.sagemaker.images import processing_image
 from sandbox.sagemaker.job import JobFailedError, ProcessingJob
 from sandbox.sagemaker.requests import Only, Request, check_name, refuse_unsupported
-from sandbox.sagemaker.transfer import TransferError, download_prefix, upload_directory
+from sandbox.sagemaker.transfer import TransferError, upload_directory
 
-LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-DEFAULT_MAX_RUNTIME_SECONDS = 86_400  # API_ProcessingStoppingCondition.html
 EXIT_MESSAGE_CHARACTERS = 1024  # API_DescribeProcessingJob.html
 
 UNSUPPORTED = (
@@ -61,27 +60,20 @@ def process(job: ProcessingJob, runtime: Runtime, shipper: LogShipper) -> str:
     JobFailedError
         With AWS's words for whose fault it is.
     """
-    cluster = job.request["ProcessingResources"]["ClusterConfig"]
-    machines = instances(runtime.directory / "processing-jobs" / job.name, cluster["InstanceCount"])
-    for machine in machines:
-        shipper.follow(
-            machine.log, group=LOG_GROUP, stream=job.log_stream(machine.host), role_arn=job.request["RoleArn"]
-        )
-    try:
-        _prepare(job, machines, runtime.client("s3", job.request["RoleArn"]))
-        job.facts["ProcessingStartTime"] = utcnow()
-        limit = (job.request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS)
-        ending, codes = run(
-            machines,
-            lambda machine: _start(job, machine, runtime),
-            stop=job.stop_requested,
-            max_runtime_seconds=limit,
-        )
-        return _conclude(job, machines, ending, codes, runtime.client("s3", job.request["RoleArn"]))
-    except TransferError as error:
-        raise JobFailedError(f"ClientError: Data transfer failed: {error}") from error
-    finally:
-        shipper.release(*(machine.log for machine in machines))
+    count = job.request["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
+    with cluster(job, count, runtime=runtime, shipper=shipper) as machines:
+        try:
+            _prepare(job, machines, runtime.client("s3", job.request["RoleArn"]))
+            job.facts["ProcessingStartTime"] = utcnow()
+            ending, codes = run(
+                machines,
+                lambda machine: _start(job, machine, runtime),
+                stop=job.stop_requested,
+                max_runtime_seconds=max_runtime_seconds(job.request),
+            )
+            return _conclude(job, machines, ending, codes, runtime.client("s3", job.request["RoleArn"]))
+        except TransferError as error:
+            raise JobFailedError(f"ClientError: Data transfer failed: {error}") from error
 
 
 def _prepare(job: ProcessingJob, machines: list[Instance], s3: Any) -> None:
@@ -90,9 +82,7 @@ def _prepare(job: ProcessingJob, machines: list[Instance], s3: Any) -> None:
         machine.write_json("/opt/ml/config/processingjobconfig.json", {"ProcessingJobArn": job.arn, **job.request})
         machine.write_json("/opt/ml/config/resourceconfig.json", {"current_host": machine.host, "hosts": hosts})
         for source in _inputs(job.request):
-            sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
-            shard, shards = (number, len(machines)) if sharded else (0, 1)
-            download_prefix(s3, source["S3Uri"], machine.path(source["LocalPath"]), shard=shard, shards=shards)
+            download_share(s3, source, machine.path(source["LocalPath"]), number=number, count=len(machines))
         for output in _outputs(job.request):
             machine.path(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
 

@@ -10,15 +10,14 @@ from moto.sagemaker.exceptions import ValidationError
 from sandbox.logs import LogShipper
 from sandbox.processes import Process, log_tail
 from sandbox.runtime import Runtime
-from sandbox.sagemaker.container import Ending, Instance, aws_environment, instances, run, shell_exit_code
+from sandbox.sagemaker.cluster import cluster, download_share, max_runtime_seconds
+from sandbox.sagemaker.container import Ending, Instance, aws_environment, run, shell_exit_code
 from sandbox.sagemaker.images import training_image
 from sandbox.sagemaker.job import JobFailedError, TrainingJob
 from sandbox.sagemaker.metrics import check_definitions, definitions, final_metrics
 from sandbox.sagemaker.requests import Only, Request, check_name, refuse_unsupported
-from sandbox.sagemaker.transfer import TransferError, download_prefix, upload_archive
+from sandbox.sagemaker.transfer import TransferError, upload_archive
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-DEFAULT_MAX_RUNTIME_SECONDS = 86_400  # API_StoppingCondition.html
 FAILURE_CHARACTERS = 1024  # your-algorithms-training-algo-output.html: "the first 1024 characters"
 
 UNSUPPORTED = (
@@ -65,20 +64,14 @@ def train(job: TrainingJob, runtime: Runtime, shipper: LogShipper) -> str:
     """
     job.enter("Starting", "Preparing the instances for training")
     count = job.request["ResourceConfig"].get("InstanceCount", 1)
-    machines = instances(runtime.directory / "training-jobs" / job.name, count)
-    for machine in machines:
-        shipper.follow(
-            machine.log, group=LOG_GROUP, stream=job.log_stream(machine.host), role_arn=job.request["RoleArn"]
-        )
-    try:
-        job.enter("Downloading", "Downloading input data")
-        _prepare(job, machines, runtime.client("s3", job.request["RoleArn"]))
-        ending, codes = _run(job, machines, runtime)
-        return _conclude(job, machines, ending, codes, runtime)
-    except TransferError as error:
-        raise JobFailedError(f"ClientError: Data download failed: {error}") from error
-    finally:
-        shipper.release(*(machine.log for machine in machines))
+    with cluster(job, count, runtime=runtime, shipper=shipper) as machines:
+        try:
+            job.enter("Downloading", "Downloading input data")
+            _prepare(job, machines, runtime.client("s3", job.request["RoleArn"]))
+            ending, codes = _run(job, machines, runtime)
+            return _conclude(job, machines, ending, codes, runtime)
+        except TransferError as error:
+            raise JobFailedError(f"ClientError: Data download failed: {error}") from error
 
 
 def _prepare(job: TrainingJob, machines: list[Instance], s3: Any) -> None:
@@ -88,11 +81,8 @@ def _prepare(job: TrainingJob, machines: list[Instance], s3: Any) -> None:
         for directory in ("/opt/ml/model", "/opt/ml/output/data"):
             machine.path(directory).mkdir(parents=True, exist_ok=True)
         for channel in _channels(job.request):
-            source = channel["DataSource"]["S3DataSource"]
-            sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
-            shard, shards = (number, len(machines)) if sharded else (0, 1)
             target = machine.path(f"/opt/ml/input/data/{channel['ChannelName']}")
-            download_prefix(s3, source["S3Uri"], target, shard=shard, shards=shards)
+            download_share(s3, channel["DataSource"]["S3DataSource"], target, number=number, count=len(machines))
 
 
 def _write_configuration(request: Request, machine: Instance, hosts: list[str]) -> None:
@@ -137,7 +127,7 @@ def _run(job: TrainingJob, machines: list[Instance], runtime: Runtime) -> tuple[
 
     job.facts["TrainingStartTime"] = utcnow()
     job.enter("Training", "Training image download completed. Training in progress.")
-    limit = (job.request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS)
+    limit = max_runtime_seconds(job.request)
     return run(machines, start, stop=job.stop_requested, max_runtime_seconds=limit)
 
 

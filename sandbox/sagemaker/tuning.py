@@ -18,7 +18,6 @@ from sandbox.sagemaker.requests import Only, Request, check_name, refuse_unsuppo
 
 POLL_SECONDS = 0.1
 LONGEST_NAME = 32  # API_CreateHyperParameterTuningJob.html
-DEFAULT_MAX_RUNTIME_SECONDS = 2_592_000  # 30 days: API_ResourceLimits.html
 
 UNSUPPORTED = (
     Only("HyperParameterTuningJobConfig.Strategy", ("Random", "Grid", "Bayesian")),
