@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", type=Path, required=True, help="directory with model.tar.gz, or that file")
     parser.add_argument("--test", type=Path, required=True, help="the test channel that preprocess wrote")
     parser.add_argument("--output", type=Path, required=True, help="directory to hold evaluation.json")
-    parser.add_argument("--source", type=Path, help="directory with the script's sourcedir.tar.gz")
+    parser.add_argument("--source", type=Path, help="directory with the script's source archive")
     parser.add_argument("--entry-point", help="the script, a file of the source")
     parser.add_argument("--framework", help="the script's")
     parser.add_argument("--packed", type=Path, help="directory to hold the model.tar.gz with the script in it")

@@ -48,7 +48,7 @@ class Script:
     Parameters
     ----------
     source : Path
-        Directory that holds its sourcedir.tar.gz.
+        Directory that holds its source archive and nothing else.
     entry_point : str
         Its file in there.
     framework : str
@@ -110,7 +110,7 @@ def _extract(archive: Path, member: str, target: Path) -> Path | None:
 
 def _scripted(script: Script, archive: Path, folder: Path) -> Model:
     module = import_module("training.scripted_model")
-    (source,) = script.source.glob("*.tar.gz")
+    (source,) = script.source.iterdir()  # named by its asset's hash
     packed = module.with_code(archive, source, folder)
     model: Model = module.ScriptedModel(folder / "content", script.entry_point, script.framework)
     script.packed.mkdir(parents=True, exist_ok=True)

@@ -169,5 +169,6 @@ def test_scripts_model_that_does_not_load_is_refused_before_any_endpoint_sees_it
 
 
 def test_rollback_to_another_algorithms_model_is_refused_by_name(workstation: Workstation) -> None:
-    with pytest.raises(models.UnknownModelError, match=r"was made for sagemaker-xgboost:3\.0-5"):
-        models.roll_back(workstation.deployment())
+    first = models.registered(workstation.deployment())[-1]
+    with pytest.raises(models.UnknownModelError, match=r"was made for sagemaker-xgboost:3\.0-5, and sagemaker-scikit"):
+        models.promote_key(workstation.deployment(), first.key)
