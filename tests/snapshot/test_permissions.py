@@ -66,7 +66,7 @@ def test_templates_hold_the_statements_that_were_recorded(
 
 
 def comparable(statement: dict[str, Any]) -> str:
-    """Return a statement with each of its resources once: those of equal assets are one in one app and two in another."""
+    """Return a statement with each of its resources once: those of equal assets are one in one app, two in another."""
     resources = sorted({json.dumps(resource) for resource in listed(statement["Resource"])})
     return json.dumps({**statement, "Resource": resources}, sort_keys=True)
 

@@ -42,7 +42,7 @@ def pack(archive: Path, **files: str | Path) -> Path:
     archive.parent.mkdir(exist_ok=True)
     with tarfile.open(archive, "w:gz") as tar:
         for name, content in files.items():
-            path = content if isinstance(content, Path) else archive.with_name(name)
+            path = content if isinstance(content, Path) else archive.parents[1] / name
             if isinstance(content, str):
                 path.write_text(content)
             tar.add(path, arcname=name.replace("__", "."))
