@@ -3,6 +3,7 @@
 import os
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cli import models
 from sandbox import launch
 from tests.integration.workstation import Workstation
 
+KDD99 = Path(os.environ.get("SAGESCALE_SHARED", Path(__file__).parents[4] / "shared")) / "kdd99"
 pytestmark = pytest.mark.verify  # a minute, because it deploys several times
 
 XGBOOST: dict[str, Any] = {
@@ -119,6 +121,18 @@ def test_algorithm_the_sandbox_does_not_have_is_refused_by_name_before_any_job(w
     assert "no local stand-in for the training image" in refused.stdout + refused.stderr
     assert "kmeans:1" in refused.stdout + refused.stderr
     assert workstation.training_jobs() == before
+
+
+@pytest.mark.skipif(not (KDD99 / "corrected.gz").exists(), reason="the KDD99 files are not part of the repository")
+def test_xgboost_reaches_the_quality_of_trees_on_kdd99(workstation: Workstation) -> None:
+    dataset = {"train": str(KDD99 / "kddcup.data_10_percent.gz"), "test": str(KDD99 / "corrected.gz")}
+    training = {**XGBOOST, "hyperparameters": {"num_round": 20}, "gate": {"metric": "accuracy", "at_least": 0.92}}
+    workstation.deploy(dataset=dataset, training=training)
+    (model, *_) = models.registered(workstation.deployment())
+    assert model.metrics["accuracy"] >= 0.92
+    assert model.metrics["roc_auc"] >= 0.95
+    assert model.metrics["false_alarm_rate"] <= 0.02
+    assert workstation.labels() == ["attack", "normal"]
 
 
 def training_log(workstation: Workstation, job: str) -> list[str]:
