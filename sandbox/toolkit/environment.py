@@ -2,7 +2,7 @@
 
 References
 ----------
-aws/sagemaker-training-toolkit, ENVIRONMENT_VARIABLES.md
+aws/sagemaker-training-toolkit, ENVIRONMENT_VARIABLES.md and mapping.py
 """
 
 from __future__ import annotations
@@ -87,8 +87,9 @@ class TrainingEnvironment:
         (directory / "failure").write_text(reason)
 
     def arguments(self) -> list[str]:
-        """Return the script's command line: ``--name value`` of every hyperparameter, in order."""
-        return [part for name, value in sorted(self.users.items()) for part in (f"--{name}", _text(value))]
+        """Return the script's command line: ``--name value`` of every hyperparameter, ``-n value`` of a letter."""
+        dashed = ((f"--{name}" if len(name) > 1 else f"-{name}", value) for name, value in sorted(self.users.items()))
+        return [part for name, value in dashed for part in (name, str(value))]
 
     def variables(self, module_dir: str) -> dict[str, str]:
         """Return the ``SM_*`` variables.

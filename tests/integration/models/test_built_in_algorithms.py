@@ -39,14 +39,14 @@ def predict_fn(data, model):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--c", type=float)
-    c = parser.parse_args().c
-    assert c == json.loads(os.environ["SM_HPS"])["c"] == float(os.environ["SM_HP_C"])
+    parser.add_argument("--strength", type=float)
+    strength = parser.parse_args().strength
+    assert strength == json.loads(os.environ["SM_HPS"])["strength"] == float(os.environ["SM_HP_STRENGTH"])
     host, hosts = os.environ["SM_CURRENT_HOST"], json.loads(os.environ["SM_HOSTS"])
     train = reading.rows(os.environ["SM_CHANNEL_TRAIN"])
     validation = reading.rows(os.environ["SM_CHANNEL_VALIDATION"])
     print("rows:", host, len(train), "of", len(hosts), "hosts", flush=True)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(train[:, 1:], train[:, 0])
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(train[:, 1:], train[:, 0])
     print(f"validation-accuracy={model.score(validation[:, 1:], validation[:, 0])};", flush=True)
     if host == hosts[0]:
         joblib.dump(model, Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
@@ -59,7 +59,7 @@ def rows(channel):
     return np.concatenate([np.loadtxt(path, delimiter=",", ndmin=2) for path in sorted(Path(channel).glob("*.csv"))])
 """
 SCRIPTED: dict[str, Any] = {
-    "hyperparameters": {"c": 0.5},
+    "hyperparameters": {"strength": 0.5},
     "script": {
         "framework": "scikit-learn",
         "version": "1.9-0",
@@ -163,7 +163,7 @@ def test_tuning_a_script_follows_the_metric_it_prints(workstation: Workstation) 
         "strategy": "random",
         "max_jobs": 2,
         "max_parallel_jobs": 2,
-        "continuous": {"c": {"min": 0.1, "max": 1.0}},
+        "continuous": {"strength": {"min": 0.1, "max": 1.0}},
     }
     before = set(workstation.training_jobs())
     workstation.deploy(training={**SCRIPTED, "hyperparameters": {}, "tuning": search, "max_runtime_seconds": 120})
@@ -175,7 +175,7 @@ def test_scripts_model_that_does_not_load_is_refused_before_any_endpoint_sees_it
     served = workstation.parameter("model/served")
     script = workstation.folder / "model" / "fit.py"
     script.write_text(script.read_text().replace('"model.joblib"))', '"another.joblib"))', 1))
-    refused = workstation.try_to_deploy(training={**SCRIPTED, "hyperparameters": {"c": 0.6}})
+    refused = workstation.try_to_deploy(training={**SCRIPTED, "hyperparameters": {"strength": 0.6}})
     assert refused.returncode != 0
     assert "fit.py: the model does not load: FileNotFoundError" in refused.stdout + refused.stderr
     assert workstation.parameter("model/served") == served

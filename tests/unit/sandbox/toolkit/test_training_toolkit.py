@@ -120,6 +120,7 @@ def source(base: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         base,
         {
             "c": "0.5",
+            "warm": "true",
             "penalty": '"l2"',
             "depth": "plain text",
             "sagemaker_program": '"fit.py"',
@@ -132,12 +133,12 @@ def source(base: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_script_gets_arguments_and_variables_of_awss_toolkit(base: Path, source: Path) -> None:
     assert toolkit.main(["--framework", "scikit-learn"]) == 0
     shown = json.loads((base / "model" / "shown.json").read_text())
-    assert shown["arguments"] == ["--c", "0.5", "--depth", "plain text", "--penalty", "l2"]
+    assert shown["arguments"] == ["-c", "0.5", "--depth", "plain text", "--penalty", "l2", "--warm", "True"]
     variables = shown["variables"]
     assert variables["SM_CHANNEL_TRAIN"] == str(base / "input" / "data" / "train")
     assert variables["SM_MODEL_DIR"] == str(base / "model")
     assert variables["SM_HP_PENALTY"] == "l2"
-    assert json.loads(variables["SM_HPS"]) == {"c": 0.5, "depth": "plain text", "penalty": "l2"}
+    assert json.loads(variables["SM_HPS"]) == {"c": 0.5, "depth": "plain text", "penalty": "l2", "warm": True}
     assert (variables["SM_CURRENT_HOST"], json.loads(variables["SM_HOSTS"])) == ("algo-1", ["algo-1"])
 
 
