@@ -128,11 +128,19 @@ def _install(requirements: Path) -> None:
 
 
 def _is_there(line: str) -> bool:
-    name, _, wanted = line.partition("#")[0].partition("==")
+    text = line.partition("#")[0].strip()
     try:
-        return not name.strip() or version(name.strip()) == wanted.strip()
-    except (PackageNotFoundError, ValueError):
+        requirement = _requirements().Requirement(text) if text else None
+        return requirement is None or version(requirement.name) in requirement.specifier
+    except (PackageNotFoundError, ValueError):  # the latter: an option of pip's
         return False
+
+
+def _requirements() -> ModuleType:
+    try:
+        return import_module("packaging.requirements")
+    except ImportError:
+        return import_module("pip._vendor.packaging.requirements")  # an image without packaging has pip
 
 
 def _dmatrix(features: Floats) -> Any:

@@ -8,7 +8,6 @@ aws/sagemaker-training-toolkit, entry_point.py and process.py
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -16,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from packaging.requirements import InvalidRequirement, Requirement
 
 from sandbox.sagemaker.transfer import TransferError, download_object, unpack
 from sandbox.toolkit.environment import TrainingEnvironment, UserError
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def train(environment: TrainingEnvironment) -> int:
@@ -61,17 +59,17 @@ def fetch(s3: Any, uri: str, target: Path) -> None:
 def check_requirements(path: Path) -> None:
     """Refuse libraries that are not installed here: AWS's containers install them, the sandbox changes nothing."""
     lines = path.read_text().splitlines() if path.is_file() else []
-    names = [match[0] for line in lines if (match := NAME.match(line.strip()))]
-    if missing := [name for name in names if not _is_installed(name)]:
+    wanted = filter(None, (line.partition("#")[0].strip() for line in lines))
+    if missing := [line for line in wanted if not _is_installed(line)]:
         raise UserError(
             f"requirements.txt wants {', '.join(missing)}, which the sandbox does not install: install it beside the "
             "sandbox, in .venv"
         )
 
 
-def _is_installed(name: str) -> bool:
+def _is_installed(line: str) -> bool:
     try:
-        version(name)
-    except PackageNotFoundError:
+        requirement = Requirement(line)
+        return version(requirement.name) in requirement.specifier
+    except (PackageNotFoundError, InvalidRequirement):
         return False
-    return True

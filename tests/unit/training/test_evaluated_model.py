@@ -107,6 +107,20 @@ def test_scripts_archive_is_packed_with_the_script_as_it_will_be_served(tmp_path
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["rows"] == len(ROWS)
 
 
+def test_requirements_that_are_met_install_nothing(
+    tmp_path: Path, channel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("nothing is to be installed"))
+    path, source = script(tmp_path, LOAD)
+    (tmp_path / "fit.py").write_text(LOAD)
+    with tarfile.open(source.source / "sourcedir.tar.gz", "w:gz") as tar:
+        (tmp_path / "requirements.txt").write_text("numpy>=1 # met\n\njoblib\n")
+        for name in ("fit.py", "requirements.txt"):
+            tar.add(tmp_path / name, arcname=name)
+    with loaded(path, source) as model:
+        assert evaluate.evaluate(model, channel)["rows"] == len(ROWS)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -149,9 +149,12 @@ def test_script_that_fails_fails_the_job(base: Path, source: Path) -> None:
 
 
 def test_libraries_that_are_not_installed_are_refused_by_name(base: Path, source: Path) -> None:
-    (source / "requirements.txt").write_text("numpy>=1\nno-such-library==1.0 # why\n")
+    (source / "requirements.txt").write_text("numpy>=1\nxgboost-cpu>99\nno-such-library==1.0 # why\n")
     assert toolkit.main(["--framework", "scikit-learn"]) == 1
-    assert "requirements.txt wants no-such-library, which" in (base / "output" / "failure").read_text()
+    assert (
+        "requirements.txt wants xgboost-cpu>99, no-such-library==1.0, which"
+        in (base / "output" / "failure").read_text()
+    )
 
 
 def test_scikit_learns_container_needs_a_script(base: Path) -> None:
