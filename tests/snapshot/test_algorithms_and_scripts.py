@@ -1,14 +1,16 @@
 """What the templates make of algorithms by name and of scripts: images, channels, hyperparameters, states."""
 
 import json
-from collections.abc import Callable
+import os
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 
+from config.script import Script
 from config.settings import Settings
+from stacks.constructs.training_script import TrainingScript
 from stacks.stage import add_stacks
 from training.schema import FEATURE_DIM
 
@@ -18,23 +20,8 @@ XGBOOST = {"algorithm": "xgboost", "hyperparameters": {"num_round": 50}}
 KMEANS = {"algorithm": "kmeans", "hyperparameters": {"k": 10, "mini_batch_size": 500}}
 PCA = {"algorithm": "pca", "hyperparameters": {"num_components": 3, "mini_batch_size": 500, "subtract_mean": True}}
 SCRIPT = "def model_fn(model_dir):\n    return model_dir\n"
-Synthesize = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-@pytest.fixture
-def synthesize(tmp_path: Path) -> Synthesize:
-    """Return the templates, by stack, for a [training] group."""
-    (tmp_path / "fit.py").write_text(SCRIPT)
-
-    def run(training: dict[str, Any]) -> dict[str, Any]:
-        groups = {"project": {"name": "kdd99"}, "dataset": DATASET, "training": training}
-        context = json.loads((ROOT / "cdk.json").read_text())["context"]
-        app = cdk.App(outdir=str(tmp_path / "cdk.out"), context=context)
-        add_stacks(app, env="test", settings=Settings.model_validate(groups), root=tmp_path)
-        assembly = app.synth()
-        return {thing: assembly.get_stack_by_name(f"kdd99-test-{thing}").template for thing in ("training", "serving")}
-
-    return run
+Templates = dict[str, Any]
+Synthesized = dict[str, Templates]
 
 
 def script(framework: str, version: str) -> dict[str, Any]:
@@ -46,6 +33,40 @@ def script(framework: str, version: str) -> dict[str, Any]:
             "entry_point": "fit.py",
             "metrics": {"validation:auc": r"auc=(\S+)"},
         },
+    }
+
+
+CASES = {
+    "xgboost": XGBOOST,
+    "kmeans": KMEANS,
+    "pca": PCA,
+    "sklearn-script": script("scikit-learn", "1.9-0"),
+    "xgboost-script": script("xgboost", "3.2-0"),
+    "pytorch-script": script("pytorch", "2.6.0"),
+}
+
+
+def add(app: cdk.App, project: str, training: dict[str, Any], root: Path) -> None:
+    groups = {"project": {"name": project}, "dataset": DATASET, "training": training}
+    add_stacks(app, env="test", settings=Settings.model_validate(groups), root=root)
+
+
+@pytest.fixture(scope="module")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Templates]:
+    """The templates of every case, by stack: one synth."""
+    root = tmp_path_factory.mktemp("algorithms")
+    (root / "fit.py").write_text(SCRIPT)
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    quick = {"@aws-cdk/core:validateAgainstDefaultRules": False}  # the templates of the environments are validated
+    app = cdk.App(outdir=str(root / "cdk.out"), context={**context, **quick})
+    for project, training in CASES.items():
+        add(app, project, training, root)
+    assembly = app.synth()
+    return {
+        project: {
+            thing: assembly.get_stack_by_name(f"{project}-test-{thing}").template for thing in ("training", "serving")
+        }
+        for project in CASES
     }
 
 
@@ -85,8 +106,8 @@ def paths(templates: dict[str, Any]) -> set[str]:
     return {item["PathPart"] for item in resources(templates["serving"], "AWS::ApiGateway::Resource")}
 
 
-def test_xgboost_trains_on_csv_and_is_evaluated_in_its_own_image(synthesize: Synthesize) -> None:
-    templates = synthesize(XGBOOST)
+def test_xgboost_trains_on_csv_and_is_evaluated_in_its_own_image(synthesized: Synthesized) -> None:
+    templates = synthesized["xgboost"]
     found = states(templates)
     job = found["Train"]["Parameters"]
     assert job["AlgorithmSpecification"]["TrainingImage"].endswith("/sagemaker-xgboost:3.0-5")
@@ -104,20 +125,20 @@ def test_xgboost_trains_on_csv_and_is_evaluated_in_its_own_image(synthesize: Syn
 
 
 @pytest.mark.parametrize(
-    ("training", "image", "hyperparameters"),
+    ("project", "image", "hyperparameters"),
     [
-        (KMEANS, "/kmeans:1", {"feature_dim": str(FEATURE_DIM), "k": "10", "mini_batch_size": "500"}),
+        ("kmeans", "/kmeans:1", {"feature_dim": str(FEATURE_DIM), "k": "10", "mini_batch_size": "500"}),
         (
-            PCA,
+            "pca",
             "/pca:1",
             {"feature_dim": str(FEATURE_DIM), "mini_batch_size": "500", "num_components": "3", "subtract_mean": "true"},
         ),
     ],
 )
 def test_algorithms_without_labels_read_unlabelled_rows_and_pass_no_gate(
-    synthesize: Synthesize, training: dict[str, Any], image: str, hyperparameters: dict[str, str]
+    synthesized: Synthesized, project: str, image: str, hyperparameters: dict[str, str]
 ) -> None:
-    templates = synthesize(training)
+    templates = synthesized[project]
     found = states(templates)
     job = found["Train"]["Parameters"]
     assert job["AlgorithmSpecification"]["TrainingImage"].endswith(image)
@@ -135,17 +156,22 @@ def test_algorithms_without_labels_read_unlabelled_rows_and_pass_no_gate(
 
 
 @pytest.mark.parametrize(
-    ("framework", "version", "trained_in", "served_in"),
+    ("project", "framework", "trained_in", "served_in"),
     [
-        ("scikit-learn", "1.9-0", "/sagemaker-scikit-learn:1.9-0-cpu-py3", "/sagemaker-scikit-learn:1.9-0-cpu-py3"),
-        ("xgboost", "3.2-0", "/sagemaker-xgboost:3.2-0", "/sagemaker-xgboost:3.2-0"),
-        ("pytorch", "2.6.0", "/pytorch-training:2.6.0-cpu-py312", "/pytorch-inference:2.6.0-cpu-py312"),
+        (
+            "sklearn-script",
+            "scikit-learn",
+            "/sagemaker-scikit-learn:1.9-0-cpu-py3",
+            "/sagemaker-scikit-learn:1.9-0-cpu-py3",
+        ),
+        ("xgboost-script", "xgboost", "/sagemaker-xgboost:3.2-0", "/sagemaker-xgboost:3.2-0"),
+        ("pytorch-script", "pytorch", "/pytorch-training:2.6.0-cpu-py312", "/pytorch-inference:2.6.0-cpu-py312"),
     ],
 )
 def test_script_trains_is_evaluated_and_serves_in_its_frameworks_images(
-    synthesize: Synthesize, framework: str, version: str, trained_in: str, served_in: str
+    synthesized: Synthesized, project: str, framework: str, trained_in: str, served_in: str
 ) -> None:
-    templates = synthesize(script(framework, version))
+    templates = synthesized[project]
     found = states(templates)
     job = found["Train"]["Parameters"]["AlgorithmSpecification"]
     assert job["TrainingImage"].endswith(trained_in)
@@ -165,8 +191,10 @@ def test_script_trains_is_evaluated_and_serves_in_its_frameworks_images(
     }
 
 
-def test_script_is_named_in_hyperparameters_that_are_json_as_the_sdk_sets_them(synthesize: Synthesize) -> None:
-    given = run_of(synthesize(script("scikit-learn", "1.9-0")))["hyperparameters"]
+def test_script_is_named_in_hyperparameters_that_are_json_as_the_sdk_sets_them(
+    synthesized: Synthesized,
+) -> None:
+    given = run_of(synthesized["sklearn-script"])["hyperparameters"]
     decoded = {name: json.loads(value) for name, value in given.items()}
     assert decoded.pop("sagemaker_submit_directory")  # a token: the asset's URI
     assert decoded == {
@@ -189,17 +217,25 @@ def test_script_is_named_in_hyperparameters_that_are_json_as_the_sdk_sets_them(s
     ],
 )
 def test_script_that_could_not_be_served_is_refused_at_synth(
-    synthesize: Synthesize, tmp_path: Path, change: dict[str, str], text: str, reason: str
+    tmp_path: Path, change: dict[str, str], text: str, reason: str
 ) -> None:
     training = script("scikit-learn", "1.9-0")
     (tmp_path / "fit.py").write_text(text)
     with pytest.raises((ValueError, FileNotFoundError), match=reason):
-        synthesize({**training, "script": {**training["script"], **change}})
+        add(cdk.App(), "refused", {**training, "script": {**training["script"], **change}}, tmp_path)
 
 
-def test_scripts_source_has_the_same_bytes_whenever_it_is_packed(synthesize: Synthesize, tmp_path: Path) -> None:
-    first = run_of(synthesize(script("xgboost", "3.2-0")))
-    (tmp_path / "fit.py").touch()
-    assert run_of(synthesize(script("xgboost", "3.2-0"))) == first
+def test_scripts_source_has_the_same_bytes_whenever_it_is_packed(tmp_path: Path) -> None:
+    def key() -> str:
+        app = cdk.App()
+        source = TrainingScript(
+            cdk.Stack(app), "Script", script=Script(**script("xgboost", "3.2-0")["script"]), root=tmp_path
+        )
+        return str(source.asset.asset_hash)
+
+    (tmp_path / "fit.py").write_text(SCRIPT)
+    first = key()
+    os.utime(tmp_path / "fit.py", (0, 0))
+    assert key() == first
     (tmp_path / "fit.py").write_text(SCRIPT + "# another\n")
-    assert run_of(synthesize(script("xgboost", "3.2-0")))["key"] != first["key"]
+    assert key() != first
