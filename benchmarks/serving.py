@@ -153,10 +153,10 @@ def _mlserver_settings(directory: Path, port: int) -> None:
 
 
 def _request(peer: Peer, rows: np.ndarray, form: str) -> Request:
-    values = rows.tolist()
+    text = "\n".join(",".join(f"{value:g}" for value in row) for row in rows.tolist())
     if form == "csv":
-        text = "\n".join(",".join(f"{value:g}" for value in row) for row in values)
         return Request("/invocations", "text/csv", text.encode())
+    values = [json.loads(f"[{line}]") for line in text.split("\n")]  # the same numerals as in CSV
     content = values if peer.plain_json else {"instances": [{"features": row} for row in values]}
     return Request("/invocations", "application/json", json.dumps(content).encode())
 
@@ -168,14 +168,12 @@ def _check(name: str, peer: Peer, rows: np.ndarray, model: LinearModel) -> None:
     with serving(peer.command, peer.port, _request(peer, rows[:1], "csv"), environment=peer.environment) as (server, _):
         for form, count in product(FORMATS, ROWS):
             request = _request(peer, rows[:count], form)
-            sent = np.array(
-                [line.split(",") for line in _request(peer, rows[:count], "csv").body.decode().split("\n")], "f8"
-            )
+            lines = _request(peer, rows[:count], "csv").body.decode().split("\n")
             answer = json.loads(server.ask(request))
             scores = (
                 [row[1] for row in answer] if peer.plain_json else [each["score"] for each in answer["predictions"]]
             )
-            wanted = model.scores(sent if form == "csv" else rows[:count])
+            wanted = model.scores([[float(field) for field in line.split(",")] for line in lines])
             if not np.allclose(scores, wanted, rtol=0, atol=1e-5):
                 raise MeasurementError(f"{name} gives other scores for {count} rows of {form} than the model")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -21,14 +22,20 @@ class Answer(NamedTuple):
     def framed(self, connection: bytes = b"", *, with_body: bool = True) -> bytes:
         """Return the response's bytes; `connection` is a Connection header line or nothing."""
         status, content_type, body, headers = self
-        return b"%bContent-Type: %b\r\nContent-Length: %d\r\n%b%b\r\n%b" % (
-            _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status,
-            content_type,
+        return b"%b%d\r\n%b%b\r\n%b" % (
+            _first_lines(status, content_type),
             len(body),
             headers,
             connection,
             body if with_body else b"",
         )
+
+
+@lru_cache(maxsize=256)
+def _first_lines(status: int, content_type: bytes) -> bytes:
+    """Return the head up to the value of Content-Length."""
+    status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return b"%bContent-Type: %b\r\nContent-Length: " % (status_line, content_type)
 
 
 def refuse(status: int, message: str, headers: bytes = b"") -> Answer:

@@ -145,7 +145,9 @@ class Connection(asyncio.Protocol):
         self._continued = False
         response = route.respond(body)
         if isinstance(response, bytes):
-            self._write(route, response)
+            self._transport.write(response)
+            if not route.keep_alive or self._server.draining:
+                self._close()
         else:
             self._answering = asyncio.ensure_future(response)
             self._answering.add_done_callback(lambda done: self._answered(route, done))
@@ -154,7 +156,9 @@ class Connection(asyncio.Protocol):
         self._answering = None
         if self._closing or done.cancelled():
             return
-        self._write(route, done.result())
+        self._transport.write(done.result())
+        if not route.keep_alive or self._server.draining:
+            self._close()
         if self._pending and not self._closing:
             data = bytes(self._pending)
             self._pending.clear()
@@ -163,11 +167,9 @@ class Connection(asyncio.Protocol):
         if self._ended and self._answering is None:
             self._transport.close()
 
-    def _write(self, route: Route, response: bytes) -> None:
-        self._transport.write(response)
-        if not route.keep_alive or self._server.draining:
-            self._closing = True
-            self._transport.close()
+    def _close(self) -> None:
+        self._closing = True
+        self._transport.close()
 
     def _too_large(self) -> str:
         return f"the body is larger than {self._server.max_body_bytes} bytes"

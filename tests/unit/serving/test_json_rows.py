@@ -41,6 +41,69 @@ def test_fast_path_gives_the_plain_paths_matrix(document: Any, spaces: Any) -> N
         assert np.array_equal(fast, rows.read_plain(body))
 
 
+# What clients and fuzzers put around rows: of one kind mostly, now and then another one, a broken one or none at all.
+BEFORE = [
+    '{"instances":[{"features":[',
+    '{"instances": [{"features": [',
+    ' {"instances":\n[{"data":{"features":{"values":[',
+]
+BETWEEN = [']},{"features":[', ']}, {"features": [', ']}}},\n{"data":{"features":{"values":[']
+AFTER = ["]}]}", "]}]} ", "]}}}]}"]
+ODD_FRAMES = ["],[", "]},{", "[", "]", "{}", "", ']}],"instances":[{"features":[', '],"features":[', '],"x":[']
+NUMERALS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.integers(-(2**70), 2**70).map(str),
+    st.sampled_from(
+        ["-0", "-0.0", "1E5", "nan", ".5", "1.", "null", "true", '"1"', "", " 1", "2\n", "\r3", "[4]", "{}"]
+    ),
+)
+ROWS = st.one_of(
+    st.lists(st.floats(-1e6, 1e6).map(repr), min_size=3, max_size=3), st.lists(NUMERALS, min_size=2, max_size=4)
+).map(",".join)
+
+
+@st.composite
+def texts(draw: Any) -> Any:
+    style = draw(st.integers(0, 2))
+
+    def frame(parts: Any) -> Any:
+        return draw(st.sampled_from([parts[style]] * 12 + parts + ODD_FRAMES))
+
+    rows = draw(st.lists(ROWS, min_size=1, max_size=4))
+    between = [frame(BETWEEN) for _ in rows[1:]]
+    body = "".join(row + separator for row, separator in zip(rows, [*between, ""], strict=True))
+    return (frame(BEFORE) + body + frame(AFTER)).encode()
+
+
+@settings(max_examples=1000, deadline=None)
+@given(texts())
+def test_fast_path_gives_the_plain_paths_matrix_whatever_surrounds_the_rows(body: Any) -> None:
+    rows = JsonRows(3)
+
+    fast = rows.read_fast(body)
+
+    if fast is not None:
+        assert np.array_equal(fast, rows.read_plain(body))
+
+
+@pytest.mark.parametrize("style", range(3))
+@pytest.mark.parametrize("n_rows", [1, 2, 5])
+def test_every_documented_frame_goes_the_fast_path(style: Any, n_rows: Any) -> None:
+    body = BEFORE[style] + BETWEEN[style].join(["1,2.5,-3"] * n_rows) + AFTER[style]
+
+    fast = JsonRows(3).read_fast(body.encode())
+
+    assert fast is not None
+    assert fast.tolist() == [[1, 2.5, -3]] * n_rows
+
+
+def test_huge_row_is_read() -> None:
+    values = np.random.default_rng(0).normal(size=300_000)
+    body = json.dumps({"instances": [{"features": values.tolist()}] * 2}).encode()
+
+    assert np.array_equal(JsonRows(300_000).read(body), np.stack([values, values]))
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -49,6 +112,12 @@ def test_fast_path_gives_the_plain_paths_matrix(document: Any, spaces: Any) -> N
         b'{"instances":[{"features":[1,2,3],"\\u0066eatures":4}]}',
         b'{"instances":[{"features":[1,2,3]}],"\\u0069nstances":5}',
         b'{"instances":[{"features":[1,[2],3]}]}',
+        b'{"instances":[{"features":[1,2,3],[4,5,6]}]}',
+        b'{"instances":[{"features":[1,2,3]},{"features":[4,5,6],[7,8,9]}]}',
+        b'{"instances":[{"features":[1,2,3],"features":[4,5,6]},{"features":[7,8,9]}]}',
+        b'{"instances":[{"features":[1,2,3]},{"features":[4,5,6],"x":[7,8,9]}]}',
+        b'{"instances":[{"features":[1,2,3]}],"instances":[]}',
+        b'{"instances":[{"features":[1,2,3]}]',
         b'\xef\xbb\xbf{"instances":[{"features":[1,2,3]}]}',
     ],
 )
