@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,11 @@ def median(measurements: Sequence[Measurement], attribute: str) -> tuple[float, 
     """Return the median of an attribute, and all its values."""
     values = [float(getattr(measurement, attribute)) for measurement in measurements]
     return statistics.median(values), values
+
+
+def versions(*distributions: str, beside: Sequence[str] = ()) -> list[str]:
+    """Return what the project has of `distributions`, and the peers' pinned requirements, as ``name version``."""
+    return [f"{name} {version(name)}" for name in distributions] + [each.replace("==", " ") for each in beside]
 
 
 def environment(requirements: Sequence[str]) -> Path:

@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.child import MeasurementError
+from benchmarks.child import MeasurementError, versions
 from benchmarks.result import Bar, Result, Row
-from benchmarks.server import LOAD_CORE, Load, Request, Server, free_port, serving, tool
+from benchmarks.server import LOAD_CORE, Load, Request, Server, free_port, serving, tool, tools
 
 BARE, INVOKE, REST = "bare model server", "InvokeEndpoint", "REST API"
 PATHS = {
@@ -30,6 +30,7 @@ ANSWER = '{"predictions":[{"score":0.5,"predicted_label":1}]}'
 
 def measure(runs: int = 5) -> Result:
     """Measure; the bare server is the peer."""
+    programs = tools()
     loads: dict[tuple[str, int], list[Load]] = {}
     requests = {name: Request(path, "text/csv", b",".join([b"0.5"] * 118)) for name, path in PATHS.items()}
     model_port, port = free_port(), free_port()
@@ -60,7 +61,7 @@ def measure(runs: int = 5) -> Result:
                         server.warm(request, connections, Path(scratch))
                         load = server.load(request, connections, LOAD_SECONDS, Path(scratch))
                         loads.setdefault((name, connections), []).append(load)
-    return _result(loads)
+    return _result(loads, [*versions("uvloop", "httptools"), *programs])
 
 
 _NGINX = """
@@ -108,7 +109,7 @@ def _put(plane: Server, what: str, content: dict[str, Any]) -> None:
     plane.ask(Request(f"/_sandbox/{what}", "application/json", json.dumps(content).encode(), "PUT"))
 
 
-def _result(loads: dict[tuple[str, int], list[Load]]) -> Result:
+def _result(loads: dict[tuple[str, int], list[Load]], measured_with: list[str]) -> Result:
     def median(name: str, connections: int, what: str) -> tuple[float, list[float]]:
         values = [float(getattr(load, what)) for load in loads[name, connections]]
         return statistics.median(values), values
@@ -132,4 +133,5 @@ def _result(loads: dict[tuple[str, int], list[Load]]) -> Result:
                 for name in (INVOKE, REST)
             ),
         ],
+        measured_with,
     )

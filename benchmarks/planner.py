@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.child import ROOT, alternate, median
+from benchmarks.child import ROOT, alternate, median, versions
 from benchmarks.result import Bar, Result, Row
 
 CHILD = ROOT / "benchmarks" / "children" / "planner_sagescale.py"
@@ -34,4 +34,5 @@ def measure(runs: int = 5) -> Result:
             Bar.at_most(f"seconds to judge {CANDIDATES} candidates at 6 delay settings on 24 h", 10, day),
             Bar.at_most("processor time for an hour of trace, 96 h / 24 h (1 is linear)", 1.25, most / least),
         ],
+        versions("numpy"),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.child import ROOT, alternate, median
+from benchmarks.child import ROOT, alternate, median, versions
 from benchmarks.result import Bar, Result, Row
 
 CHILDREN = ROOT / "benchmarks" / "children"
@@ -41,4 +41,5 @@ def measure(runs: int = 5) -> Result:
             Bar.at_most("predict: seconds to import the handler", 0.35, median(found["predict"], "seconds")[0]),
             Bar.at_most("predict: microseconds of own time for a record", 50, own * 1e6),
         ],
+        versions("boto3", "aws-lambda-powertools"),
     )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import kdd99
-from benchmarks.child import ROOT, Measurement, alternate, environment, median
+from benchmarks.child import ROOT, Measurement, alternate, environment, median, versions
 from benchmarks.result import Bar, Result, Row
 
 PEER = "pandas + ColumnTransformer"
@@ -47,7 +47,7 @@ def measure(runs: int = 5) -> Result:
         Bar.at_least("times less memory", 3, peers["peak_mib"][0] / ours["peak_mib"][0]),
         Bar.at_most("memory at 10x rows / at 1x", 1.3, tenfolds["peak_mib"][0] / ours["peak_mib"][0]),
     ]
-    return Result("preprocess", rows, bars)
+    return Result("preprocess", rows, bars, versions("pyarrow", "numpy", beside=REQUIREMENTS))
 
 
 def _medians(measurements: Sequence[Measurement]) -> dict[str, tuple[float, list[float]]]:

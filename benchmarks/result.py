@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,21 @@ class Bar:
 
 @dataclass(frozen=True)
 class Result:
-    """All rows and bars of one benchmark."""
+    """All rows and bars of one benchmark.
+
+    Parameters
+    ----------
+    name : str
+    rows : list of Row
+    bars : list of Bar
+    versions : list of str
+        What was measured with, and beside: ``nginx 1.22.1``.
+    """
 
     name: str
     rows: list[Row]
     bars: list[Bar]
+    versions: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -74,7 +85,7 @@ class Result:
         return all(bar.holds for bar in self.bars)
 
     def to_json(self) -> str:
-        """Return the result with the machine it was measured on."""
+        """Return the result with machine and day of the measurement."""
         return json.dumps({**asdict(self), "machine": _machine()}, indent=2) + "\n"
 
     def write(self, directory: Path = DIRECTORY) -> Path:
@@ -109,4 +120,5 @@ def _machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "date": datetime.now(tz=UTC).date().isoformat(),
     }

