@@ -6,6 +6,11 @@ wrk.headers["Content-Type"] = os.getenv("BENCH_CONTENT_TYPE")
 wrk.headers["Accept"] = "application/json"
 file:close()
 
+local pause = tonumber(os.getenv("BENCH_PAUSE_MS"))
+if pause > 0 then
+  function delay() return math.random(pause / 2, pause * 3 / 2) end -- ms before a connection's next request
+end
+
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(

@@ -30,12 +30,23 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent again and again; with another method than POST, only to see whether a server is up."""
+    """What is sent again and again.
+
+    Parameters
+    ----------
+    path, content_type : str
+    body : bytes
+    method : str
+        Another one than POST only to see whether a server is up.
+    pause_ms : int
+        What a connection waits on average between an answer and its next request.
+    """
 
     path: str
     content_type: str
     body: bytes
     method: str = "POST"
+    pause_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,9 @@ class Server:
     def _wrk(self, request: Request, connections: int, seconds: int, scratch: Path) -> dict[str, float]:
         body = scratch / "body"
         body.write_bytes(request.body)
-        environment = variables(BENCH_BODY=str(body), BENCH_CONTENT_TYPE=request.content_type)
+        environment = variables(
+            BENCH_BODY=str(body), BENCH_CONTENT_TYPE=request.content_type, BENCH_PAUSE_MS=str(request.pause_ms)
+        )
         command = [*pinned(LOAD_CORE), tool("wrk"), "--threads", "1", "--connections", str(connections)]
         command += ["--duration", str(seconds), "--timeout", "60", "--script", str(ROOT / "benchmarks/load.lua")]
         command.append(f"http://127.0.0.1:{self.port}{request.path}")

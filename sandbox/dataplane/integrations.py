@@ -8,12 +8,12 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/integration-passthr
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
+from sandbox.dataplane.deadlines import Deadlines
 from sandbox.dataplane.gateway_responses import RejectedError
 from sandbox.dataplane.integration_responses import IntegrationResponses
 from sandbox.dataplane.invoke import Invoker
@@ -119,7 +119,7 @@ class _SageMaker:
         self._role_arn: str | None = document.get("credentials")
         self._templates = _RequestTemplates(document, snapshot)
         self._responses = IntegrationResponses(document["responses"])
-        self._timeout_seconds = (document["timeout_ms"] or 29_000) / 1000
+        self._deadlines = Deadlines((document["timeout_ms"] or 29_000) / 1000)
         self._headers: dict[str, str] = {}
         for target, source in (document["parameters"] or {}).items():
             if not target.startswith(_HEADER) or not re.fullmatch(r"method\.request\.\w+\..+|'.*'", source):
@@ -129,13 +129,12 @@ class _SageMaker:
     def prepare(self, call: Call) -> Integrate:
         headers = {"content-type": "application/json", **self._mapped(call)}
         invoke = self._invoker.prepare(self._endpoint, headers, self._role_arn)
-        render, select, seconds = self._templates.choose(call), self._responses.answer, self._timeout_seconds
+        render, select, deadlines = self._templates.choose(call), self._responses.answer, self._deadlines
 
         async def integrate(body: bytes, context: Mapping[str, Any]) -> Answer:
             payload = body if render is None else render(body, context)
             try:
-                async with asyncio.timeout(seconds):
-                    answer = await invoke(payload)
+                answer = await deadlines.wait_for(invoke(payload))
             except TimeoutError:
                 raise RejectedError("INTEGRATION_TIMEOUT") from None
             return select(answer, context)
