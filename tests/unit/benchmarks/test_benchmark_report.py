@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.__main__ import NAMES
-from benchmarks.child import MeasurementError
+from benchmarks.child import ROOT, MeasurementError
 from benchmarks.result import Bar, Result, Row
 
 
@@ -76,5 +76,5 @@ def test_page_stays_where_a_benchmark_was_not_measured(tmp_path: Path, page: Pat
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_benchmark_is_a_module_that_the_page_describes(name: Any) -> None:
-    assert (report.ROOT / "benchmarks" / f"{name}.py").exists()
+    assert (ROOT / "benchmarks" / f"{name}.py").exists()
     assert f"| {name} |" in report.DOCS.read_text(encoding="utf-8").split(report.BEGIN)[0]

@@ -108,12 +108,12 @@ def test_load_is_lengthened_until_every_connection_is_answered() -> None:
 
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: Any) -> None:
-    monkeypatch.setattr(server.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(MeasurementError, match="wrk is not installed: `apt-get install wrk nginx util-linux`"):
         server.tool("wrk")
 
 
 def test_one_core_is_not_enough(monkeypatch: Any) -> None:
-    monkeypatch.setattr(server.os, "sched_getaffinity", lambda _: {3})
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3})
     with pytest.raises(MeasurementError, match="server and load need one each"):
         server.pinned(0)
