@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import aws_cdk as cdk
+gc.disable()  # what the CDK loads and makes stays to the end: looking for garbage in it is a tenth of a synth
 
-from config.loading import DIRECTORY, SettingsError, load
-from config.settings import Settings
-from stacks.stage import add_stacks
+import aws_cdk as cdk  # noqa: E402
+
+from config.loading import DIRECTORY, SettingsError, load  # noqa: E402
+from config.settings import Settings  # noqa: E402
+from stacks.stage import add_stacks  # noqa: E402
 
 ROOT = Path(__file__).parent
 

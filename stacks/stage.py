@@ -11,7 +11,6 @@ from constructs import Construct
 from config.settings import Settings
 from stacks.monitoring_stack import MonitoringStack
 from stacks.naming import Naming
-from stacks.notebook_stack import NotebookStack
 from stacks.serving_stack import ServingStack
 from stacks.storage_stack import StorageStack
 from stacks.training_stack import TrainingStack
@@ -57,6 +56,8 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
     monitoring = MonitoringStack(scope, **named("monitoring"), naming=naming, settings=settings, workflow=workflow)
     monitoring.add_stack_dependency(serving, "it watches what is served")
     if settings.notebook:
+        from stacks.notebook_stack import NotebookStack  # noqa: PLC0415 - most environments have none
+
         NotebookStack(
             scope,
             **named("notebook"),

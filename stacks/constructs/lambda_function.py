@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.constructs.staged_code import ROOT, staged
+from stacks.constructs.staged_code import ROOT, zipped
 
 SOURCES = ROOT / "lambda"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
@@ -51,14 +51,14 @@ class LambdaFunction(lambda_.Function):
             removal_policy=RemovalPolicy.DESTROY,
         )
         log_group.grant_write(role)
-        with staged({".": SOURCES / source, **(parts or {})}, libraries=libraries) as folder:
+        with zipped({".": SOURCES / source, **(parts or {})}, libraries=libraries) as archive:
             super().__init__(
                 scope,
                 construct_id,
                 runtime=RUNTIME,
                 architecture=lambda_.Architecture.ARM_64,
                 handler="handler.handler",
-                code=lambda_.Code.from_asset(folder),
+                code=lambda_.Code.from_asset(archive),
                 role=role,
                 log_group=log_group,
                 environment=dict(environment or {}),
