@@ -17,10 +17,15 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from autoscaling.adjustment import same_wish, wanted_capacity
 from autoscaling.alarms import Alarm, Reading
 from autoscaling.policies import ScheduledAction, StepScalingPolicy, policy_name
 
-_ROUNDING = 1e-9  # ceil(3.0000000000004) is 3: the quotient of two measured numbers is not exact
+BLOCKED = -1
+"""What an alarm that scales out may wish for while a cooldown blocks it."""
+
+Wishes = tuple[int | None, ...]
+"""For each alarm the capacity that it wants, BLOCKED, or None while it is not firing."""
 
 
 class Outcome(StrEnum):
@@ -85,33 +90,6 @@ class Decision(NamedTuple):
         return self.state.capacity
 
     @property
-    def may_repeat(self) -> bool:
-        """Whether it is made again while the same single alarm fires, as :meth:`repeats_at` says.
-
-        Until an activity ends or a schedule is due; while the endpoint updates, any number of alarms may fire.
-        """
-        if self.outcome in {Outcome.ALREADY_AT_MAX, Outcome.ALREADY_AT_MIN, Outcome.ANTICIPATED_FLAPPING}:
-            return isinstance(self.source, Alarm) and self.source.role != "step"
-        return self.outcome is Outcome.UPDATING
-
-    def repeats_at(self, value: float) -> bool:
-        """Whether a decision that may repeat does so at the alarm's next datapoint.
-
-        Parameters
-        ----------
-        value
-            The datapoint; only anticipated flapping depends on it.
-
-        Returns
-        -------
-        bool
-            True where :func:`decide` would return the same decision.
-        """
-        if self.outcome is not Outcome.ANTICIPATED_FLAPPING or not isinstance(self.source, Alarm):
-            return True
-        return _wanted(self.source, self.previous, value) >= self.previous
-
-    @property
     def cause(self) -> str:
         """What caused the decision, in the words of DescribeScalingActivities."""
         if isinstance(self.source, Alarm):
@@ -172,15 +150,104 @@ def decide(
     """
     for action in due:
         state = with_bounds(state, action)
+    return answer(alarms, state, wishes(alarms, state, readings, now), now)
+
+
+def wishes(alarms: Sequence[Alarm], state: ScalerState, readings: Sequence[Reading], now: float) -> Wishes:
+    """Capacity that each firing alarm wants.
+
+    Parameters
+    ----------
+    alarms, state, readings, now
+        As in decide.
+
+    Returns
+    -------
+    Wishes
+        With the state, and whether a scale-in cooldown runs, all that a decision depends on.
+    """
+    return tuple(
+        wish(alarm, state, reading.value, reading.datapoint_start, now) if reading.firing else None
+        for alarm, reading in zip(alarms, readings, strict=True)
+    )
+
+
+def wish(alarm: Alarm, state: ScalerState, value: float, datapoint_start: float, now: float) -> int:
+    """Capacity that a firing alarm wants; a running scale-out cooldown counts from the capacity before it.
+
+    Parameters
+    ----------
+    alarm, state, now
+        As in decide.
+    value, datapoint_start
+        Of the alarm's reading.
+
+    Returns
+    -------
+    int
+        BLOCKED where the alarm wants out, but no further than the cooldown has brought it already.
+    """
+    wanted = wanted_capacity(alarm, state.capacity, value)
+    cooldown = state.scale_out_cooldown
+    if cooldown is None or now >= cooldown.until or not _is_outward(alarm, wanted, state):
+        return wanted
+    if datapoint_start < cooldown.started:
+        return BLOCKED
+    from_base = wanted_capacity(alarm, cooldown.base, value)
+    return from_base if from_base > state.capacity else BLOCKED
+
+
+def _is_outward(alarm: Alarm, wanted: int, state: ScalerState) -> bool:
+    return alarm.role == "scale_out" or (alarm.role == "step" and (wanted > state.capacity or wanted == BLOCKED))
+
+
+def answer(alarms: Sequence[Alarm], state: ScalerState, wished: Wishes, now: float) -> Decision:
+    """Decide on what the alarms wish for.
+
+    Parameters
+    ----------
+    alarms, state, now
+        As in decide.
+    wished
+        From wishes.
+
+    Returns
+    -------
+    Decision
+        Of decide.
+    """
     inside = state.min_capacity <= state.capacity <= state.max_capacity
     if state.activity is not None:
-        first = _first_firing(alarms, readings)
+        first = next((alarm for alarm, wanted in zip(alarms, wished, strict=True) if wanted is not None), None)
         if first is None and inside:
             return Decision(Outcome.NO_ALARM, state, state.capacity)
         return Decision(Outcome.UPDATING, state, state.capacity, first or state.bounds_set_by)
     if not inside:
         return _scale(state, min(max(state.capacity, state.min_capacity), state.max_capacity), now, None)
-    return _follow_alarms(alarms, state, readings, now)
+    return _follow_alarms(alarms, state, wished, now)
+
+
+def same_decision(decision: Decision, alarm: Alarm, value: float, *, alone: bool) -> tuple[float, float]:
+    """Range of an alarm's values at which a decision that changed nothing is made again.
+
+    Parameters
+    ----------
+    decision
+        The decision, while neither an activity nor a cooldown was on its way.
+    alarm, value
+        An alarm that was firing, and the value it saw.
+    alone
+        Whether no other one was.
+
+    Returns
+    -------
+    tuple of float
+        The decision is the same while each alarm that fires stays in its range.
+    """
+    at_bound = decision.outcome in {Outcome.ALREADY_AT_MAX, Outcome.ALREADY_AT_MIN}
+    if at_bound and alone and alarm.role != "step":
+        return -math.inf, math.inf
+    return same_wish(alarm, decision.previous, value)
 
 
 def finish_activity(state: ScalerState, now: float, *, succeeded: bool = True) -> ScalerState:
@@ -208,15 +275,19 @@ def finish_activity(state: ScalerState, now: float, *, succeeded: bool = True) -
     activity = state.activity
     if activity is None:
         raise ValueError("no activity is on its way; finish_activity follows a decision that scaled")
-    state = state._replace(activity=None)
+    capacity, cooldown, scale_in_until = state.capacity, state.scale_out_cooldown, state.scale_in_until
     if not succeeded:
-        return state._replace(capacity=activity.previous)
-    if activity.cooldown_seconds is None:
-        return state
-    until = now + activity.cooldown_seconds
-    if activity.desired > activity.previous:
-        return state._replace(scale_out_cooldown=Cooldown(now, until, activity.previous))
-    return state._replace(scale_in_until=until)
+        capacity = activity.previous
+    elif activity.cooldown_seconds is not None:
+        until = now + activity.cooldown_seconds
+        if activity.desired > activity.previous:
+            cooldown = Cooldown(now, until, activity.previous)
+        else:
+            scale_in_until = until
+    # Not _replace: it is slow, and a simulated day has hundreds of activities.
+    return ScalerState(
+        capacity, state.min_capacity, state.max_capacity, None, cooldown, scale_in_until, state.bounds_set_by
+    )
 
 
 def with_bounds(state: ScalerState, action: ScheduledAction) -> ScalerState:
@@ -228,27 +299,17 @@ def with_bounds(state: ScalerState, action: ScheduledAction) -> ScalerState:
     return state._replace(min_capacity=minimum, max_capacity=maximum, bounds_set_by=action)
 
 
-def _first_firing(alarms: Sequence[Alarm], readings: Sequence[Reading]) -> Alarm | None:
-    for alarm, reading in zip(alarms, readings, strict=True):
-        if reading.firing:
-            return alarm
-    return None
-
-
-def _follow_alarms(alarms: Sequence[Alarm], state: ScalerState, readings: Sequence[Reading], now: float) -> Decision:
+def _follow_alarms(alarms: Sequence[Alarm], state: ScalerState, wished: Wishes, now: float) -> Decision:
     """Scale out if any policy wants it, in only if every target-tracking policy does; the largest capacity wins."""
     out = step_in = tracking_in = idle = None
     all_low = True
-    for alarm, reading in zip(alarms, readings, strict=True):
-        role = alarm.role
-        if not reading.firing:
-            all_low &= role != "scale_in"
-            continue
-        wanted = _wanted(alarm, state.capacity, reading.value)
-        if role == "scale_in":
+    for alarm, wanted in zip(alarms, wished, strict=True):
+        if wanted is None:
+            all_low &= alarm.role != "scale_in"
+        elif alarm.role == "scale_in":
             tracking_in = _larger(tracking_in, wanted, alarm)
-        elif role == "scale_out" or wanted > state.capacity:
-            out = _larger(out, _wanted_in_cooldown(alarm, state, reading, now, wanted), alarm)
+        elif _is_outward(alarm, wanted, state):
+            out = _larger(out, wanted, alarm)
         elif wanted < state.capacity:
             step_in = _larger(step_in, wanted, alarm)
         else:
@@ -267,30 +328,12 @@ def _larger(best: tuple[int, Alarm] | None, wanted: int, alarm: Alarm) -> tuple[
     return (wanted, alarm) if best is None or wanted > best[0] else best
 
 
-def _wanted(alarm: Alarm, capacity: int, value: float) -> int:
-    policy = alarm.policy
-    if policy.kind == "target_tracking":
-        return math.ceil(capacity * value / policy.target - _ROUNDING)
-    return step_capacity(policy, capacity, value)
-
-
-def _wanted_in_cooldown(alarm: Alarm, state: ScalerState, reading: Reading, now: float, wanted: int) -> int:
-    """Wanted capacity, which a running scale-out cooldown counts from the capacity before it; 0 where it blocks."""
-    cooldown = state.scale_out_cooldown
-    if cooldown is None or now >= cooldown.until:
-        return wanted
-    if reading.datapoint_start < cooldown.started:
-        return 0
-    from_base = _wanted(alarm, cooldown.base, reading.value)
-    return from_base if from_base > state.capacity else 0
-
-
 def _scale_out(state: ScalerState, wanted: int, alarm: Alarm, now: float) -> Decision:
     if state.capacity >= state.max_capacity:
         return Decision(Outcome.ALREADY_AT_MAX, state, state.capacity, alarm)
     if wanted > state.capacity:
         return _scale(state, min(wanted, state.max_capacity), now, alarm)
-    outcome = Outcome.IN_COOLDOWN if wanted == 0 else Outcome.ALREADY_AT_DESIRED
+    outcome = Outcome.IN_COOLDOWN if wanted == BLOCKED else Outcome.ALREADY_AT_DESIRED
     return Decision(outcome, state, state.capacity, alarm)
 
 
@@ -306,12 +349,15 @@ def _scale_in(state: ScalerState, wanted: int, alarm: Alarm, now: float) -> Deci
 
 def _scale(state: ScalerState, capacity: int, now: float, alarm: Alarm | None) -> Decision:
     previous, outward = state.capacity, capacity > state.capacity
-    state = state._replace(
-        capacity=capacity,
-        activity=Activity(
-            now, previous, capacity, None if alarm is None else _cooldown_seconds(alarm, outward=outward)
-        ),
-        scale_in_until=-math.inf if outward else state.scale_in_until,
+    cooldown_seconds = None if alarm is None else _cooldown_seconds(alarm, outward=outward)
+    state = ScalerState(
+        capacity,
+        state.min_capacity,
+        state.max_capacity,
+        Activity(now, previous, capacity, cooldown_seconds),
+        state.scale_out_cooldown,
+        -math.inf if outward else state.scale_in_until,
+        state.bounds_set_by,
     )
     return Decision(Outcome.SCALED, state, previous, alarm or state.bounds_set_by)
 
@@ -320,39 +366,3 @@ def _cooldown_seconds(alarm: Alarm, *, outward: bool) -> int:
     if isinstance(alarm.policy, StepScalingPolicy):
         return alarm.policy.cooldown_seconds
     return alarm.policy.scale_out_cooldown_seconds if outward else alarm.policy.scale_in_cooldown_seconds
-
-
-def step_capacity(policy: StepScalingPolicy, capacity: int, value: float) -> int:
-    """Capacity a step policy wants, before the bounds.
-
-    Parameters
-    ----------
-    policy
-        The policy.
-    capacity
-        Current capacity.
-    value
-        The alarm's aggregated metric.
-
-    Returns
-    -------
-    int
-        The current capacity where no step covers the value.
-    """
-    breach = value - policy.threshold
-    for step in policy.steps:
-        above = breach >= 0 and step.lower <= breach < step.upper
-        below = breach <= 0 and step.lower < breach <= step.upper
-        if above or below:
-            return _adjusted(policy, capacity, step.adjustment)
-    return capacity
-
-
-def _adjusted(policy: StepScalingPolicy, capacity: int, adjustment: int) -> int:
-    if policy.adjustment_type == "exact_capacity":
-        return adjustment
-    if policy.adjustment_type == "change_in_capacity" or adjustment == 0:
-        return max(capacity + adjustment, 0)
-    # Towards zero, but never to zero: 0.3 is 1 and -0.3 is -1.
-    magnitude = max(abs(capacity * adjustment) // 100, 1, policy.min_adjustment_magnitude or 0)
-    return max(capacity + (magnitude if adjustment > 0 else -magnitude), 0)

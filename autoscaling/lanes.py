@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from autoscaling.adjustment import ROUNDING
 from autoscaling.alarms import SCALE_IN_DATAPOINTS, SCALE_IN_RATIO, SCALE_OUT_DATAPOINTS
 from autoscaling.capacity import InstanceCapacity, Slo
 from autoscaling.delays import Delays
@@ -34,11 +35,10 @@ from autoscaling.lane_policies import (
 )
 from autoscaling.latency import Floats
 from autoscaling.policies import VariantScaling
+from autoscaling.scheduled_ticks import due_by_tick
 from autoscaling.service_level import demand
-from autoscaling.simulator import MONDAY, due_by_tick
+from autoscaling.simulator import MONDAY
 from autoscaling.workload import OpenLoop
-
-_ROUNDING = 1e-9  # as in the engine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,7 +245,7 @@ class _Lanes:
             self._scale_in(tick, chosen, values[chosen], (low[chosen], step_low[chosen]))
 
     def _scale_out(self, tick: int, lanes: Ints, base: Floats, values: Floats, firing: tuple[Bools, Bools]) -> None:
-        tracking = np.where(firing[0], np.ceil(base * values / self.target[lanes] - _ROUNDING), np.nan)
+        tracking = np.where(firing[0], np.ceil(base * values / self.target[lanes] - ROUNDING), np.nan)
         stepped = np.full(lanes.size, np.nan)
         fast = firing[1]
         stepped[fast] = self.out_steps.adjusted(lanes[fast], base[fast], values[fast] - self.out_threshold[lanes[fast]])
@@ -257,7 +257,7 @@ class _Lanes:
 
     def _scale_in(self, tick: int, lanes: Ints, values: Floats, firing: tuple[Bools, Bools]) -> None:
         desired = self.desired[lanes]
-        tracking = np.where(firing[0], np.ceil(desired * values / self.target[lanes] - _ROUNDING), np.nan)
+        tracking = np.where(firing[0], np.ceil(desired * values / self.target[lanes] - ROUNDING), np.nan)
         stepped = np.where(firing[1], self.in_steps.adjusted(lanes, desired, np.zeros_like(values)), np.nan)
         wanted = np.fmax(tracking, stepped)
         cooldown = np.where(stepped == wanted, self.step_in_cooldown[lanes], self.tracking_in_cooldown[lanes])

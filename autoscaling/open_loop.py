@@ -85,16 +85,16 @@ def backlog(excess: Floats, limit: Floats) -> tuple[Floats, Floats, Floats]:
         Waiting before and after each tick, and lost in it because the queue was full.
     """
     before, after, lost = np.zeros_like(excess), np.zeros_like(excess), np.zeros_like(excess)
+    excesses, limits, tick = excess.tolist(), limit.tolist(), 0
     for start in np.flatnonzero(excess > 0).tolist():
-        tick, waiting = start, 0.0
-        if before[start] > 0:  # reached from an earlier tick
+        if start < tick:  # reached from an earlier tick
             continue
-        while tick < excess.size and (waiting > 0 or excess[tick] > 0):
+        tick, waiting = start, 0.0
+        while tick < excess.size and (waiting > 0 or excesses[tick] > 0):
             before[tick] = waiting
-            waiting = max(waiting + float(excess[tick]), 0.0)
-            lost[tick] = max(waiting - float(limit[tick]), 0.0)
-            waiting = min(waiting, float(limit[tick]))
-            after[tick] = waiting
+            waiting = max(waiting + excesses[tick], 0.0)
+            lost[tick] = max(waiting - limits[tick], 0.0)
+            after[tick] = waiting = min(waiting, limits[tick])
             tick += 1
     return before, after, lost
 

@@ -12,6 +12,7 @@ CloudWatch API reference: PutMetricAlarm.
 import math
 from collections import Counter
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -140,6 +141,11 @@ class StepScalingPolicy(_Frozen):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @cached_property
+    def ranges(self) -> tuple[tuple[float, float, int], ...]:
+        """Lower bound, upper bound and adjustment of each step, in order of the steps."""
+        return tuple((step.lower, step.upper, step.adjustment) for step in self.steps)
 
     @property
     def effective_statistic(self) -> Statistic:

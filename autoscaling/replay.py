@@ -7,15 +7,11 @@ A live scaler evaluates alarms on what CloudWatch has; the simulator follows the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from autoscaling.alarm_watch import AlarmWatch
-from autoscaling.alarms import AlarmState, Reading, alarms_of
+from autoscaling.alarm_watch import AlarmWatch, Series
+from autoscaling.alarms import alarms_of
 from autoscaling.delays import Delays
 from autoscaling.engine import Activity, Decision, ScalerState, decide, finish_activity
 from autoscaling.policies import Metric, VariantScaling, policy_name
-
-_QUIET = Reading(AlarmState.OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,10 @@ def decide_anew(
         if seen.finished is not None:
             state = finish_activity(state, now, succeeded=seen.finished)
         state = state._replace(capacity=seen.capacity, min_capacity=seen.min_capacity, max_capacity=seen.max_capacity)
-        readings = [watch.reading(tick) if watch.observe(tick) else _QUIET for watch in watches]
+        for watch in watches:
+            if tick >= watch.until:
+                watch.look(tick)
+        readings = [watch.reading(tick) for watch in watches]
         alarms = [watch.alarm for watch in watches]
         due = [actions[name] for name in seen.due]
         decision = decide(alarms, while_busy(state, now) if seen.busy else state, readings, now, due)
@@ -118,16 +117,13 @@ def while_busy(state: ScalerState, now: float) -> ScalerState:
 def _watches(
     scaling: VariantScaling, recorded: Sequence[RecordedTick], tick_seconds: float, delays: Delays
 ) -> list[AlarmWatch]:
-    watches = []
-    for alarm in alarms_of(scaling):
-        history = [seen.metrics[alarm.metric] for seen in recorded[1:]]
-        watch = AlarmWatch(
+    return [
+        AlarmWatch(
             alarm,
-            history,
+            Series([seen.metrics[alarm.metric] for seen in recorded[1:]]),
             tick_seconds=tick_seconds,
-            lag=round(delays.publication_lag_seconds / tick_seconds),
-            action_delay=delays.action_delay_seconds,
+            lag_ticks=round(delays.publication_lag_seconds / tick_seconds),
+            action_delay_seconds=delays.action_delay_seconds,
         )
-        watch.look_ahead(0, np.flatnonzero(alarm.breaches(np.array(history))).tolist())
-        watches.append(watch)
-    return watches
+        for alarm in alarms_of(scaling)
+    ]

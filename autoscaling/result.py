@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,16 @@ class ActivityRecord:
         return replace(self, end_seconds=now, status=status, status_message=fulfilled if succeeded else failed)
 
 
+class CapacityChange(NamedTuple):
+    """A decision that scaled, and when it was carried out."""
+
+    decision: Decision
+    start_tick: int
+    end_tick: int | None = None
+    """None while the instances have not come."""
+    succeeded: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Simulation:
     """Result of one simulation; arrays have one value a tick unless stated."""
@@ -61,7 +71,19 @@ class Simulation:
     level: ServiceLevel
     decisions: tuple[tuple[int, Decision], ...]
     """Tick and decision, wherever an alarm or a schedule asked for something."""
-    activities: tuple[ActivityRecord, ...]
+    changes: tuple[CapacityChange, ...]
+    """In order of time."""
+
+    @cached_property
+    def activities(self) -> tuple[ActivityRecord, ...]:
+        """The changes in the words of DescribeScalingActivities."""
+        records = []
+        for change in self.changes:
+            record = ActivityRecord.begun(change.decision, change.start_tick * self.tick_seconds)
+            if change.end_tick is not None:
+                record = record.ended(change.end_tick * self.tick_seconds, succeeded=change.succeeded)
+            records.append(record)
+        return tuple(records)
 
     @cached_property
     def requests(self) -> Floats:
@@ -125,7 +147,7 @@ class Simulation:
             "timed_out_share": float(level.timed_out.sum()) / total,
             "late_share": float(level.late.sum()) / total,
             "saturated_minutes": int(self._by_minute(level.saturated.astype(float), np.max).sum()),
-            "activities": len(self.activities),
+            "activities": len(self.changes),
             "elasticity": self.elasticity._asdict(),
         }
 

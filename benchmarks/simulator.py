@@ -26,6 +26,12 @@ def measure(runs: int = 5) -> Result:
     short, long = DAYS
     for kind in ("target tracking", "step"):
         least = {days: median(found[f"{kind}, {days} days"], "work_cpu_seconds")[0] / days for days in DAYS}
-        name = f"{kind}: processor time for a day, {long} days / {short} days (1 is linear)"
-        bars.append(Bar.at_most(name, 1.25, least[long] / least[short]))
+        bars += [
+            Bar.at_most(f"{kind}: processor time for a day, ms", 5.0, 1000 * least[short]),
+            Bar.at_most(
+                f"{kind}: processor time for a day, {long} days / {short} days (1 is linear)",
+                1.25,
+                least[long] / least[short],
+            ),
+        ]
     return Result("simulator", rows, bars, versions("numpy"))

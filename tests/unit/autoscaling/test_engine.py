@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoscaling.adjustment import step_capacity
 from autoscaling.alarms import AlarmState, Reading, alarms_of
-from autoscaling.engine import Cooldown, Decision, Outcome, ScalerState, decide, finish_activity, step_capacity
+from autoscaling.engine import Cooldown, Decision, Outcome, ScalerState, decide, finish_activity
 from autoscaling.policies import Policy, ScheduledAction, StepScalingPolicy, TargetTrackingPolicy, VariantScaling
 
 QUIET = Reading(AlarmState.OK)

@@ -16,7 +16,8 @@ from autoscaling.engine import Outcome, ScalerState, decide, finish_activity
 from autoscaling.metrics import metric_of
 from autoscaling.policies import VariantScaling
 from autoscaling.result import Simulation
-from autoscaling.simulator import MONDAY, due_by_tick, simulate
+from autoscaling.scheduled_ticks import due_by_tick
+from autoscaling.simulator import MONDAY, simulate
 from autoscaling.workload import ClosedLoop, OpenLoop, constant, spike
 
 CAPACITY = InstanceCapacity(max_rps=1200)

@@ -1,0 +1,113 @@
+"""Follow an alarm whose datapoints, one a tick, must all breach: every alarm of target tracking is one.
+
+How long each run of breaching datapoints will be is known beforehand for any number of instances in service, so the
+watch looks only where a run becomes long enough, or ends, or the instances change.
+"""
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaling.alarm_watch import NEVER, AlarmWatch, Series
+from autoscaling.alarms import Alarm
+
+
+class Runs(NamedTuple):
+    """Runs of breaching datapoints, were some number of instances in service: where each begins, and ends."""
+
+    begins: list[int]
+    ends: list[int]
+    long_begins: list[int]
+    """Of the runs that are long enough for the action."""
+    long_ends: list[int]
+
+    @classmethod
+    def of(cls, breaching: NDArray[np.bool_], needed: int) -> "Runs":
+        """Find the runs of True, and those of at least so many."""
+        padded = np.zeros(breaching.size + 2, dtype=np.bool_)
+        padded[1:-1] = breaching
+        edges = np.flatnonzero(padded[1:] != padded[:-1])
+        begins, ends = edges[::2], edges[1::2]
+        long = ends - begins >= needed
+        return cls(begins.tolist(), ends.tolist(), begins[long].tolist(), ends[long].tolist())
+
+    def end_at(self, tick: int) -> int:
+        """End of the run that a datapoint is part of; the datapoint itself if it does not breach."""
+        run = bisect_right(self.ends, tick)
+        return self.ends[run] if run < len(self.ends) and self.begins[run] <= tick else tick
+
+    def long_after(self, tick: int) -> tuple[int, int]:
+        """Begin and end of the first long run that ends after a tick."""
+        run = bisect_right(self.long_ends, tick)
+        return (self.long_begins[run], self.long_ends[run]) if run < len(self.long_ends) else (NEVER, NEVER)
+
+
+class _Span(NamedTuple):
+    """Datapoints made with the same instances in service."""
+
+    first: int
+    runs: Runs
+    joined: int
+    """Where the run began that breaches up to the datapoint before the first one; the first one if none does."""
+    joined_end: int
+    """Where it ends."""
+
+    def begin_at(self, tick: int) -> int:
+        """Begin of the run that goes up to a datapoint in the span, not including it; the datapoint itself if none."""
+        if tick <= self.joined_end:
+            return self.joined
+        run = bisect_right(self.runs.ends, tick - 1)
+        return min(self.runs.begins[run], tick) if run < len(self.runs.ends) else tick
+
+
+class RunWatch(AlarmWatch):
+    """An alarm of this kind in a replay."""
+
+    def __init__(
+        self, alarm: Alarm, series: Series, *, tick_seconds: float, lag_ticks: int, action_delay_seconds: float
+    ) -> None:
+        super().__init__(
+            alarm, series, tick_seconds=tick_seconds, lag_ticks=lag_ticks, action_delay_seconds=action_delay_seconds
+        )
+        self.needed = alarm.datapoints_to_alarm + self.delay
+        """Datapoints that breach until the action is due."""
+        self._spans: list[_Span] = []
+        self._current = 0  # the span of the newest published datapoint
+
+    @staticmethod
+    def fits(alarm: Alarm, tick_seconds: float) -> bool:
+        """Whether an alarm is of this kind."""
+        return alarm.period_seconds == tick_seconds and alarm.datapoints_to_alarm == alarm.evaluation_periods
+
+    def change(self, tick: int, runs: Runs) -> None:
+        """Follow other runs from a tick on, because other instances are in service.
+
+        Parameters
+        ----------
+        tick
+            Not before that of the change before.
+        runs
+            With the instances in service now.
+        """
+        joined = tick
+        if self._spans:
+            before = self._spans[-1]
+            joined = before.begin_at(tick) if before.first < tick else self._spans.pop().joined
+        self._spans.append(_Span(tick, runs, joined, runs.end_at(tick)))
+        self.until = min(self.until, tick)
+
+    def look(self, tick: int) -> None:
+        """Learn whether the action is due at a tick, and until when."""
+        newest, spans = tick - self.lag - 1, self._spans
+        while self._current + 1 < len(spans) and spans[self._current + 1].first <= newest:
+            self._current += 1
+        span = spans[self._current]
+        limit = spans[self._current + 1].first if self._current + 1 < len(spans) else NEVER
+        begin, end = span.joined, span.joined_end
+        if end <= newest or end - begin < self.needed:
+            begin, end = span.runs.long_after(max(newest, end))
+        enough = begin + self.needed - 1  # the datapoint that makes the run long enough
+        self.due = enough <= newest
+        self.until = min(end if self.due else enough, limit) + self.lag + 1
