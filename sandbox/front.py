@@ -30,7 +30,7 @@ Wsgi = Callable[[Any, Any], Iterable[bytes]]
 _FORWARDED = re.compile(r"/endpoints/[^/]+/invocations|/restapis/[^/]+/[^/]+/_user_request_(/.*)?")
 _OWN = "/_sandbox/"
 _CFN_RESPONSE = re.compile(r"/_sandbox/cfn-response/(?P<token>[0-9a-f-]+)")
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 _FIRST_SERVICES: tuple[SERVICE_NAMES, ...] = ("sts", "cloudformation", "s3", "iam", "ssm", "ecr", "kms", "logs")
 _WAITING_SERVICES = ("awslambda", "sagemaker", "stepfunctions", "cloudformation", "sqs")
 FORWARD_TIMEOUT_SECONDS = 65.0  # InvokeEndpoint answers within 60 s
@@ -87,8 +87,7 @@ class Front:
         return _answer(start_response, "200 OK" if known else "404 Not Found", {})
 
     def _forward(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        target = environ["PATH_INFO"] + (f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else "")
-        headers = {
+        headers = {  # Host among them: a signature covers it
             name.removeprefix("HTTP_").replace("_", "-"): value
             for name, value in environ.items()
             if name.startswith("HTTP_") or name == "CONTENT_TYPE"
@@ -96,7 +95,7 @@ class Front:
         connection = http.client.HTTPConnection("127.0.0.1", self._runtime.dataplane_port, FORWARD_TIMEOUT_SECONDS)
         try:
             kept = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
-            connection.request(environ["REQUEST_METHOD"], target, _body(environ), kept)
+            connection.request(environ["REQUEST_METHOD"], environ["REQUEST_URI"], _body(environ), kept)
             answer = connection.getresponse()
             body = answer.read()
         except OSError as error:
@@ -131,7 +130,8 @@ def _one_at_a_time(answer: Wsgi) -> Wsgi:
 
 
 def _body(environ: Environ) -> bytes:
-    length = int(environ.get("CONTENT_LENGTH") or 0)
+    chunked = environ.get("wsgi.input_terminated", False)  # then the end of the input is that of the body
+    length = -1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
     body: bytes = environ["wsgi.input"].read(length)
     return body
 

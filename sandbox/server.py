@@ -64,7 +64,7 @@ def serve(runtime: Runtime, owner_pid: int | None) -> None:
         room.install(runtime)
     dataplane = _start_dataplane(runtime)
     front = Front(runtime, lambda: {**describe(runtime), "dataplane_exit_code": dataplane.exit_code})
-    server = make_server("127.0.0.1", runtime.port, front, threaded=True, request_handler=_RequestHandler)
+    server = make_server("127.0.0.1", runtime.port, front, threaded=True, request_handler=RequestHandler)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(server))
     threading.Thread(target=front.warm_up, daemon=True).start()
@@ -75,7 +75,7 @@ def serve(runtime: Runtime, owner_pid: int | None) -> None:
     _shut_down(rooms, dataplane)
 
 
-class _RequestHandler(MotoRequestHandler):
+class RequestHandler(MotoRequestHandler):
     """Keeps connections open: a deployment makes thousands of calls."""
 
     protocol_version = "HTTP/1.1"
