@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")  # how fast the machine is today decides nothing
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("SAGESCALE_SHARED", ROOT.parent / "shared"))
