@@ -12,6 +12,7 @@ from autoscaling import article as article_tests
 from cli import planner_table, scaling_figures, scaling_options
 from cli.deployment import Deployment, NotDeployedError
 from cli.live_article import INSTANCE_RPS, TIME_SCALE, run_article
+from cli.live_text import live_text
 from cli.records import NoRecordsError
 from cli.scaling_options import Format
 from cli.simulation_report import aligned, table_as_csv
@@ -35,7 +36,7 @@ def article(  # noqa: PLR0917 - one parameter an option
     """Run the article's three tests and print published against simulated, at every delay setting."""
     if live:
         runs = _live(report, time_scale, instance_rps)
-        typer.echo(json.dumps({"runs": runs}, indent=2))
+        typer.echo(json.dumps({"runs": runs}, indent=2) if output_format is Format.JSON else live_text(runs, report))
         if any(run["failed"] or run["disagreements"] for run in runs):
             raise typer.Exit(1)
         return

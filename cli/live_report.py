@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from autoscaling.capacity import InstanceCapacity
 from autoscaling.result import Simulation
 from autoscaling.simulator import simulate
-from cli.live_run import HOLD_MINUTES, RAMP_MINUTES, LiveRun, Plan
+from cli.live_run import ARTICLE_USERS, HOLD_MINUTES, RAMP_MINUTES, LiveRun, Plan
 from loadtest.report import Run
 
 MINUTES = RAMP_MINUTES + HOLD_MINUTES
+NOT_STATED = "not stated"
 Floats = NDArray[np.float64]
 
 
@@ -30,7 +31,7 @@ def simulated(plan: Plan, usd_per_hour: float) -> Simulation:
     )
 
 
-def to_run(live: LiveRun, *, usd_per_hour: float, published_rps: float | None = None) -> Run:
+def to_run(live: LiveRun, *, usd_per_hour: float, published: Mapping[str, float] | None = None) -> Run:
     """Return what the report draws.
 
     Parameters
@@ -39,14 +40,16 @@ def to_run(live: LiveRun, *, usd_per_hour: float, published_rps: float | None = 
         A finished test.
     usd_per_hour
         Price of an instance of the type that the article used.
-    published_rps
-        The article's average, in requests / s of the article's size.
+    published
+        What the article states of the test, at its size: ``average_rps``, ``instances_end``.
     """
+    stated = published or {}
     plan, burst = live.plan, live.burst
     simulation = simulated(plan, usd_per_hour)
     timeline, summary = simulation.timeline(), simulation.summary()
-    ticks = live.recording.ticks[:MINUTES]
-    observed = live.recording.observed[1 : MINUTES + 1]  # a tick tells of the minute that ended with it
+    first = live.first_tick
+    ticks = live.recording.ticks[first : first + MINUTES]
+    observed = live.recording.observed[first + 1 : first + MINUTES + 1]  # a tick tells of the minute that ended with it
     in_service = [float(tick.in_service) for tick in ticks]
     measured = _by_minute(live) | {
         "in_service": in_service,
@@ -59,7 +62,7 @@ def to_run(live: LiveRun, *, usd_per_hour: float, published_rps: float | None = 
         "requests / s, average": {
             "measured": burst.requests_per_second,
             "simulated": summary["average_rps"],
-            "published": None if published_rps is None else published_rps * plan.factor,
+            "published": stated["average_rps"] * plan.factor if "average_rps" in stated else NOT_STATED,
         },
         "requests / s, best minute": {
             "measured": max(measured["requests_per_second"]),
@@ -71,7 +74,11 @@ def to_run(live: LiveRun, *, usd_per_hour: float, published_rps: float | None = 
             "measured": measured["p95_ms"][-1],
             "simulated": timeline["p95_ms"][-1],
         },
-        "instances at the end": {"measured": in_service[-1], "simulated": summary["instances_end"]},
+        "instances at the end": {
+            "measured": in_service[-1],
+            "simulated": summary["instances_end"],
+            "published": stated.get("instances_end", NOT_STATED),
+        },
         "cost of the 20 minutes, USD": {"measured": cost, "simulated": summary["cost_usd"]},
     }
     return Run(
@@ -88,7 +95,7 @@ def to_run(live: LiveRun, *, usd_per_hour: float, published_rps: float | None = 
             "invocations_per_instance": timeline["requests_per_instance"],
         },
         totals=totals,
-        activities=[_activity(each, live.recording.started) for each in live.activities],
+        activities=[_activity(each, live.began) for each in live.activities],
         statuses={str(code): count for code, count in burst.statuses.items()},
         notes=_notes(live),
     )
@@ -122,9 +129,9 @@ def _padded(column: list[Any]) -> list[Any]:
     return [*column, *[None] * (MINUTES - len(column))]
 
 
-def _activity(activity: dict[str, Any], started: float) -> dict[str, Any]:
+def _activity(activity: dict[str, Any], began: float) -> dict[str, Any]:
     return {
-        "minute": (activity["StartTime"].timestamp() - started) / 60,
+        "minute": (activity["StartTime"].timestamp() - began) / 60,
         "change": activity["Description"],
         "status": activity["StatusCode"],
         "cause": activity["Cause"],
@@ -157,6 +164,10 @@ def _notes(live: LiveRun) -> list[str]:
         f"({plan.factor:.0%} of the article's); users and threshold are scaled by the same factor. Its CPU is the "
         "share of that limit it used."
     )
+    published = (
+        f"Published rates are {plan.factor:.0%} of the article's, which drove {ARTICLE_USERS:,} users; it states no "
+        "more than the figures in that column."
+    )
     pause = (
         "Users pause 0.664 s between requests, which stands for the article's latency outside the instance; response "
         "times are without this pause."
@@ -167,5 +178,6 @@ def _notes(live: LiveRun) -> list[str]:
         compressed,
         stand_in,
         pause,
+        published,
         f"A new instance takes at least {minutes:.2g} minutes, as the article's did.",
     ]

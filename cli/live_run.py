@@ -84,12 +84,31 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveRun:
-    """What one live test gave."""
+    """What one live test gave.
+
+    Parameters
+    ----------
+    plan : Plan
+    burst : Burst
+        What the users saw.
+    recording : Recording
+        What the scaler saw and decided, from some minutes before the users came.
+    began : float
+        When they came: a whole minute, seconds since the epoch in sandbox time.
+    activities : list of dict
+        Of DescribeScalingActivities, the oldest first.
+    """
 
     plan: Plan
     burst: Burst
     recording: Recording
+    began: float
     activities: list[dict[str, Any]]
+
+    @property
+    def first_tick(self) -> int:
+        """The recording's tick at which the users came."""
+        return round((self.began - self.recording.started) / self.recording.tick_seconds)
 
 
 class Stage:
@@ -149,6 +168,10 @@ class Stage:
         other = Path(before) if before else None
         return live.recording_of(self._runtime, self.resource_id, other_than=other)
 
+    def wait_for_minute(self) -> float:
+        """Wait for a whole minute of the sandbox's time, and return it."""
+        return live.wait_for_minute(self._runtime)
+
     def activities(self) -> list[dict[str, Any]]:
         """Return the variant's scaling activities, the oldest first."""
         answer = self._scaling.describe_scaling_activities(ServiceNamespace=_NAMESPACE, ResourceId=self.resource_id)
@@ -181,7 +204,7 @@ class Stage:
 def run_live(
     stage: Stage, plan: Plan, url: str, bodies: list[bytes], on_second: Callable[[float], None] | None = None
 ) -> LiveRun:
-    """Run one test; its users start when the recording does.
+    """Run one test; its users come at the beginning of a minute.
 
     Parameters
     ----------
@@ -196,6 +219,7 @@ def run_live(
     """
     recording = stage.prepare(plan)
     minute = 60.0 / plan.time_scale
+    began = stage.wait_for_minute()
     burst = drive(
         url,
         bodies,
@@ -208,7 +232,7 @@ def run_live(
     )
     recorded = Recording.load(recording)
     begun = [each for each in stage.activities() if each["StartTime"].timestamp() >= recorded.started]
-    return LiveRun(plan=plan, burst=burst, recording=recorded, activities=begun)
+    return LiveRun(plan=plan, burst=burst, recording=recorded, began=began, activities=begun)
 
 
 def _article_policy(target: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from sandbox.runtime import Runtime
 from sandbox.scaler.conditions import Conditions
 
 POLL_SECONDS = 0.02
+NOTICE_SECONDS = 0.3
 
 
 class ScalingError(Exception):
@@ -60,6 +62,22 @@ def recording_of(runtime: Runtime, resource_id: str, *, other_than: Path | None 
             why = told["not_followed"].get(resource_id, "no such scalable target, or no instance in service")
             raise ScalingError(f"{resource_id} is not followed: {why}")
         time.sleep(POLL_SECONDS)
+
+
+def wait_for_minute(runtime: Runtime) -> float:
+    """Wait for a whole minute of the sandbox's time, and return it.
+
+    Whoever begins then gets what the simulator gets: minutes of its own, not halves of two. The server's answer may
+    come late on a busy machine, so the minute is one that is not about to begin.
+    """
+    asked = time.monotonic()
+    told = describe(runtime)
+    answered = time.monotonic()
+    scale = float(told["conditions"]["time_scale"])
+    now = float(told["now"]) + (answered - asked) / 2 * scale
+    minute = math.ceil((now + NOTICE_SECONDS * scale) / 60.0) * 60.0
+    time.sleep(max((minute - now) / scale - (time.monotonic() - answered), 0.0))
+    return minute
 
 
 def _ask(runtime: Runtime, method: str, document: dict[str, Any] | None) -> dict[str, Any]:
