@@ -13,14 +13,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from config.loading import load
+from config.loading import SettingsError, load
 from config.settings import Settings
 from sandbox import launch
 from sandbox.runtime import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Runtime
 
 
 class NotDeployedError(Exception):
-    """The environment has no serving stack; the message says what to do."""
+    """The environment has no settings, no sandbox or no serving stack; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,16 @@ class Deployment:
         Raises
         ------
         NotDeployedError
-            The sandbox is not running.
+            The sandbox is not running, or the environment's settings cannot be used.
         """
+        try:
+            settings = load(env)
+        except SettingsError as error:
+            raise NotDeployedError(str(error)) from error
         if env != "sandbox":
-            return cls(env, load(env), None)
+            return cls(env, settings, None)
         if runtime := launch.running(directory):
-            return cls(env, load(env), runtime)
+            return cls(env, settings, runtime)
         raise NotDeployedError("the sandbox is not running: start it with `sagescale sandbox up`")
 
     def client(self, service: str) -> Any:

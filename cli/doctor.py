@@ -9,7 +9,6 @@ from rich.console import Console
 
 from cli.checks import Status, examine
 from cli.deployment import Deployment, NotDeployedError
-from config.loading import SettingsError
 
 COLOURS = {Status.OK: "green", Status.UNKNOWN: "yellow", Status.PROBLEM: "red"}
 _console = Console()
@@ -19,7 +18,7 @@ def doctor(env: Annotated[str, typer.Option(help="Environment: the name of a fil
     """Look at credentials, region, bootstrap, quotas and the rest; exit code 1 where a deploy would fail."""
     try:
         deployment = Deployment.find(env)
-    except (NotDeployedError, SettingsError) as error:
+    except NotDeployedError as error:
         typer.echo(f"sagescale doctor: {error}", err=True)
         raise typer.Exit(2) from error
     sick = False

@@ -16,6 +16,7 @@ from cli.live_text import live_text
 from cli.records import NoRecordsError
 from cli.scaling_options import Format
 from cli.simulation_report import aligned, table_as_csv
+from config.loading import SettingsError
 from sandbox.live import ScalingError
 
 app = typer.Typer(no_args_is_help=True, help="Experiments: the article's tests, and the planner on many traces.")
@@ -111,7 +112,7 @@ def plans(
         fleet = scaling_options.fleet_of_settings(env, None)
         price = scaling_options.find_price(fleet.instance_type, fleet.region, None, None)
         table = planner_table.make(traces, fleet.instance_type, price.usd_per_hour)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SettingsError) as error:
         typer.echo(f"sagescale experiment: {error}", err=True)
         raise typer.Exit(2) from error
     if write is not None:
@@ -130,7 +131,7 @@ def elasticity(
         fleet = scaling_options.fleet_of_settings(env, None)
         price = scaling_options.find_price(fleet.instance_type, fleet.region, None, None)
         rows = planner_table.elasticities(traces, fleet.instance_type, price.usd_per_hour)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SettingsError) as error:
         typer.echo(f"sagescale experiment: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(planner_table.render_elasticities(rows, output_format))

@@ -84,3 +84,13 @@ def test_workload_is_for_locust_only() -> None:
     done = CliRunner().invoke(app, ["loadtest", "--env", "sandbox", "--workload", "article"])
     assert done.exit_code == 1
     assert "--workload is for --scenario locust" in done.output
+
+
+@pytest.mark.parametrize(
+    "command", [["loadtest"], ["experiment", "plans", "x.csv"], ["experiment", "elasticity", "x.csv"], ["smoke"]]
+)
+def test_unknown_environment_is_refused_with_those_that_exist(command: list[str]) -> None:
+    done = CliRunner().invoke(app, [*command, "--env", "nowhere"])
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code in {1, 2}
+    assert "dev, prod, sandbox" in " ".join(done.output.split())
