@@ -74,28 +74,25 @@ def _asked(check: Check, deployment: Deployment) -> Iterator[Finding]:
     except (ClientError, BotoCoreError) as error:
         subject = check.__name__.removeprefix("check_").replace("_", " ")
         if check is check_credentials:
-            advice = "sign in: `aws configure sso` and `aws sso login`, or set AWS_PROFILE"
+            advice = "sign in: `aws configure sso` and `aws sso login`; set AWS_PROFILE and AWS_REGION"
             yield _problem(f"{subject}: {error}", advice)
         else:
             yield Finding(Status.UNKNOWN, f"{subject}: {error}", "look yourself, or allow your role to look")
 
 
 def check_credentials(deployment: Deployment) -> Iterator[Finding]:
-    """Ask who deploys, and whether account and region are those of the settings."""
+    """Ask who deploys where, and whether that is the account of the settings."""
     project = deployment.settings.project
     sts = deployment.client("sts")
     identity = sts.get_caller_identity()
-    account, region = identity["Account"], sts.meta.region_name
+    account = identity["Account"]
     if project.account not in {None, account}:
         yield _problem(
             f"credentials are of account {account}, the settings want {project.account}", "sign in to the other account"
         )
     else:
         yield _ok(f"credentials: {identity['Arn']}")
-    if project.region not in {None, region}:
-        yield _problem(f"region is {region}, the settings want {project.region}", "set AWS_REGION")
-    else:
-        yield _ok(f"region: {region}")
+    yield _ok(f"region: {sts.meta.region_name}")
 
 
 def check_tools(_: Deployment) -> Iterator[Finding]:

@@ -15,10 +15,11 @@ from autoscaling.simulator import simulate
 from autoscaling.template import DeployedVariant
 from autoscaling.workload import OpenLoop
 from cli import scaling_options
+from cli.deployment import settings_of
 from cli.scaling_options import Format
 from cli.simulation_report import aligned, table_as_csv
 from cli.synthesis import SynthesisError, synthesize
-from config.loading import SettingsError, load
+from config.loading import SettingsError
 from config.settings import Settings
 from costs.bill import Item, Tariff, bill, total
 from costs.month import HOURS, Month
@@ -52,7 +53,7 @@ def cost(  # noqa: PLR0917 -- a command's options
 ) -> None:
     """Say what an environment costs a month: when nobody calls, as expected, and at most."""
     try:
-        settings = load(env)
+        settings = settings_of(env)
         load_minutes = scaling_options.open_loop(scaling_options.read_workload(workload, None, _capacity(max_rps)))
         month = Month(
             requests=_a_month(load_minutes),

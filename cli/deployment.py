@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,15 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from config.loading import SettingsError, load
+from config.loading import DIRECTORY, SettingsError, load
 from config.settings import Settings
 from sandbox import launch
 from sandbox.runtime import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Runtime
+
+
+def settings_of(env: str) -> Settings:
+    """Return an environment's settings, read where app.py reads them; raises SettingsError."""
+    return load(env, Path(os.environ.get("SAGESCALE_CONFIG_DIR", DIRECTORY)))
 
 
 class NotDeployedError(Exception):
@@ -36,6 +42,8 @@ class Deployment:
     env: str
     settings: Settings
     runtime: Runtime | None
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What every request needs and no deploy changes: the API's address, its key, the caller's credentials."""
 
     @classmethod
     def find(cls, env: str, directory: Path = launch.DIRECTORY) -> Deployment:
@@ -47,7 +55,7 @@ class Deployment:
             The sandbox is not running, or the environment's settings cannot be used.
         """
         try:
-            settings = load(env)
+            settings = settings_of(env)
         except SettingsError as error:
             raise NotDeployedError(str(error)) from error
         if env != "sandbox":
@@ -58,7 +66,9 @@ class Deployment:
 
     def client(self, service: str) -> Any:
         """Return the boto3 client of `service` for this environment."""
-        return self.runtime.client(service) if self.runtime else boto3.client(service)
+        if self.runtime:
+            return self.runtime.client(service)
+        return boto3.client(service, region_name=self.settings.project.region)
 
     def outputs(self, stack: str) -> dict[str, str]:
         """Return the outputs of one stack (`storage`, `training`, `serving`).
@@ -79,27 +89,41 @@ class Deployment:
 
     def api_url(self, path: str) -> str:
         """Return the URL of a path of the API; the sandbox has no host names, so there it goes to the data plane."""
+        return str(self._once("base_url", self._base_url)) + path
+
+    def _base_url(self) -> str:
         outputs = self.outputs("serving")
+        url = outputs["ApiUrl"].rstrip("/")
         if not self.runtime:
-            return outputs["ApiUrl"].rstrip("/") + path
-        stage = outputs["ApiUrl"].rstrip("/").rpartition("/")[2]
-        return f"{self.runtime.dataplane_url}/restapis/{outputs['ApiId']}/{stage}/_user_request_{path}"
+            return url
+        stage = url.rpartition("/")[2]
+        return f"{self.runtime.dataplane_url}/restapis/{outputs['ApiId']}/{stage}/_user_request_"
 
     def api_headers(self, url: str, body: bytes, content_type: str) -> Mapping[str, str]:
         """Return the headers that the API's kind of authentication wants."""
         headers = {"Content-Type": content_type}
         auth = self.settings.api.auth
         if auth == "api_key":
-            key = self.client("apigateway").get_api_key(apiKey=self.outputs("serving")["ApiKeyId"], includeValue=True)
-            return {**headers, "x-api-key": key["value"]}
+            return {**headers, "x-api-key": self._once("api_key", self._api_key)}
         if auth == "iam":
             request = AWSRequest("POST", url, data=body, headers=headers)
-            region = self.client("apigateway").meta.region_name
-            SigV4Auth(self._credentials(), "execute-api", region).add_auth(request)
+            credentials, region = self._once("signer", self._signer)
+            SigV4Auth(credentials, "execute-api", region).add_auth(request)
             return dict(request.headers)
         return headers
 
-    def _credentials(self) -> Any:
+    def _api_key(self) -> str:
+        key_id = self.outputs("serving")["ApiKeyId"]
+        return str(self.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"])
+
+    def _signer(self) -> tuple[Any, str]:
+        region = self.client("apigateway").meta.region_name
         if self.runtime:
-            return Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
-        return boto3.Session().get_credentials()
+            return Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY), region
+        return boto3.Session().get_credentials(), region  # which renew themselves
+
+    def _once(self, what: str, find: Callable[[], Any]) -> Any:
+        """Look something up at its first use only: a load test must not ask CloudFormation at every request."""
+        if what not in self._known:
+            self._known[what] = find()
+        return self._known[what]

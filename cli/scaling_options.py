@@ -20,7 +20,7 @@ from autoscaling.prices import Price, parse_prices, price_of
 from autoscaling.template import DeployedVariant, deployed_variants
 from autoscaling.workload import OpenLoop, Workload
 from autoscaling.workload_text import parse_cloudwatch, parse_csv, parse_named
-from config.loading import load
+from cli.deployment import settings_of
 from config.settings import Settings, Variant
 
 PEAK_UTILISATION = 0.97  # how busy --peak-instances are in the busiest minute
@@ -133,7 +133,7 @@ def find_price(instance_type: str, region: str, prices: Path | None, usd_per_hou
 
 def fleet_of_settings(env: str, variant_name: str | None) -> Fleet:
     """Take a variant from an environment's settings; the first one if none is named."""
-    settings = load(env)
+    settings = settings_of(env)
     variant = _chosen(settings, variant_name)
     region = settings.project.region or "us-east-1"
     return Fleet(variant.instance_type, region, variant.initial_instance_count, settings.scaling_of(variant))

@@ -84,7 +84,6 @@ def test_all_is_well_in_an_account_that_is_ready() -> None:
     ("groups", "problem"),
     [
         ({"project": {"name": "kdd99", "account": "111111111111"}}, "credentials are of account 123456789012"),
-        ({"project": {"name": "kdd99", "region": "eu-west-1"}}, "region is us-east-1, the settings want eu-west-1"),
         ({"endpoint": {"variants": [{"instance_type": "ml.q9.large"}]}}, "instance type ml.q9.large: not offered"),
         ({"dataset": {**DATASET, "test": "s3://records/none.gz"}}, "records: there is no s3://records/none.gz"),
         ({"dataset": {**DATASET, "test": "data/none.gz"}}, "records: there is no data/none.gz"),
