@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from autoscaling.policies import TargetTrackingPolicy, VariantScaling
 from config.api import Api
+from config.data_capture import DataCapture
 from config.deployment import AllAtOnce, Deployment, misfits
 from config.group import Group
 from config.model import OWN_CONTAINER, Model
@@ -80,6 +81,8 @@ class Endpoint(Group):
     variants: tuple[Variant, ...] = (Variant(),)
     deployment: Deployment = AllAtOnce()
     """How it moves to another model."""
+    data_capture: DataCapture | None = None
+    """Keep a sample of requests and answers."""
 
     @field_validator("variants")
     @classmethod
@@ -147,6 +150,7 @@ class Settings(Group):
                 problems.append(f"variant {variant.name}: its model needs a path; without a model it serves [model]")
         if all(variant.model for variant in self.endpoint.variants):
             problems.append("no variant serves [model]: leave the model of one of them out")
+        problems += self._problems_of_drift()
         served = [self.model_of(variant) for variant in self.endpoint.variants]
         foreign = {str(model.framework) for model in served if model.framework} - OWN_CONTAINER
         if self.endpoint.container == "fast" and foreign:
@@ -167,6 +171,14 @@ class Settings(Group):
         """Least and most instances of each variant that answers."""
         answering = [variant for variant in self.endpoint.variants if not variant.shadow]
         return {variant.name: self.scaling_of(variant).bounds for variant in answering}
+
+    def _problems_of_drift(self) -> list[str]:
+        if not self.monitoring.drift:
+            return []
+        needed = {"[endpoint.data_capture]": self.endpoint.data_capture, "a model that is trained here": self.trains}
+        return [
+            f"monitoring.drift needs {what}: add it, or leave drift out" for what, there in needed.items() if not there
+        ]
 
     def model_of(self, variant: Variant) -> Model:
         """Return what `variant` serves."""

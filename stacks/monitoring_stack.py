@@ -11,13 +11,19 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from autoscaling.prices import shipped_prices
+from config.data_capture import Drift
 from config.settings import Settings, Variant
 from stacks.constructs.alarms import Alarms
+from stacks.constructs.cost_budget import CostBudget
+from stacks.constructs.drift_check import DIMENSION, METRIC, NAMESPACE
 from stacks.constructs.endpoint_metrics import PERIOD, VariantMetrics
 from stacks.constructs.inference_api import STAGE
 from stacks.naming import Naming
 
 AT_THE_LIMIT_MINUTES = 15  # as long as a scale-out may take with its provisioning
+PRICED_REGION = "us-east-1"  # whose prices are drawn where the settings name no region
+BILLING_REGION = "us-east-1"  # CloudWatch user guide, "Create a billing alarm"
 WIDTH = 12  # of 24 columns
 
 
@@ -28,6 +34,8 @@ class MonitoringStack(Stack):
     ----------
     workflow : IStateMachine or None
         The training workflow; None where the model was trained elsewhere.
+    drift_check : IStateMachine or None
+        What compares captured requests with the training records, where anything does.
     """
 
     def __init__(
@@ -38,6 +46,7 @@ class MonitoringStack(Stack):
         naming: Naming,
         settings: Settings,
         workflow: sfn.IStateMachine | None,
+        drift_check: sfn.IStateMachine | None,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
@@ -54,6 +63,11 @@ class MonitoringStack(Stack):
         self._watch_api()
         if workflow:
             self._watch_training(workflow)
+        if drift_check and settings.monitoring.drift:
+            self._watch_drift(drift_check, settings.monitoring.drift)
+        self._draw(_graph("Amazon SageMaker in this account, USD since the month began", _sagemaker_cost()))
+        if settings.monitoring.budget:
+            CostBudget(self, "Budget", naming=naming, settings=settings.monitoring.budget, topic=topic)
         CfnOutput(self, "AlarmTopicArn", value=topic.topic_arn)
         CfnOutput(self, "DashboardName", value=naming.prefix)
 
@@ -84,9 +98,10 @@ class MonitoringStack(Stack):
             what=f"Variant {name} runs on all {most} instances that scaling allows it.",
             runbook="scaling-has-reached-its-limit",
         )
-        self._draw_variant(name, metrics, most)
+        self._draw_variant(variant, metrics, most)
 
-    def _draw_variant(self, name: str, metrics: VariantMetrics, most: int) -> None:
+    def _draw_variant(self, variant: Variant, metrics: VariantMetrics, most: int) -> None:
+        name = variant.name
         limit = cloudwatch.HorizontalAnnotation(value=most, label="max_capacity")
         errors = [
             metrics.counted(f"Invocation{kind}Errors").with_(label=label)
@@ -97,9 +112,18 @@ class MonitoringStack(Stack):
             _graph(f"{name}: latency in the container (ms)", metrics.latency_ms("p50"), metrics.latency_ms("p99")),
             _graph(f"{name}: CPU per vCPU, memory (%)", metrics.cpu_per_vcpu(), metrics.memory()),
             _graph(f"{name}: instances in service", metrics.instances_in_service(), limits=[limit]),
+            _graph(f"{name}: scaling limit reached (1)", metrics.at_limit(most)),
             _graph(f"{name}: errors a minute", *errors, metrics.counted("InvocationModelErrors")),
             _graph(f"{name}: requests a minute and instance", metrics.counted("InvocationsPerInstance")),
+            *self._cost_graphs(variant, metrics),
         )
+
+    def _cost_graphs(self, variant: Variant, metrics: VariantMetrics) -> list[cloudwatch.GraphWidget]:
+        """Return what the instances cost, where the table of prices knows their type and region."""
+        price = shipped_prices().get((variant.instance_type, self._settings.project.region or PRICED_REGION))
+        if price is None:
+            return []
+        return [_graph(f"{variant.name}: USD an hour", metrics.cost_usd_per_hour(price.usd_per_hour))]
 
     def _watch_api(self) -> None:
         def metric(name: str, statistic: str) -> cloudwatch.Metric:
@@ -126,18 +150,9 @@ class MonitoringStack(Stack):
         )
 
     def _watch_training(self, workflow: sfn.IStateMachine) -> None:
-        def runs(name: str) -> cloudwatch.Metric:
-            return cloudwatch.Metric(
-                namespace="AWS/States",
-                metric_name=name,
-                dimensions_map={"StateMachineArn": workflow.state_machine_arn},
-                statistic="Sum",
-                period=PERIOD,
-            )
-
         self._alarms.add(
             "TrainingFailed",
-            runs("ExecutionsFailed"),
+            _runs(workflow, "ExecutionsFailed"),
             above=0,
             minutes=1,
             what="A training run has failed; what was served before is still served.",
@@ -145,12 +160,63 @@ class MonitoringStack(Stack):
         )
         day = Duration.days(1)
         counts = [
-            runs(f"Executions{what}").with_(period=day) for what in ("Succeeded", "Failed", "TimedOut", "Aborted")
+            _runs(workflow, f"Executions{what}").with_(period=day)
+            for what in ("Succeeded", "Failed", "TimedOut", "Aborted")
         ]
         self._draw(_graph("training runs a day", *counts))
 
+    def _watch_drift(self, drift_check: sfn.IStateMachine, settings: Drift) -> None:
+        index = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=METRIC,
+            dimensions_map={DIMENSION: self._naming.prefix},
+            statistic="Maximum",
+            period=Duration.hours(1),
+        )
+        self._alarms.add(
+            "Drift",
+            index,
+            above=settings.threshold,
+            minutes=1,
+            what=f"The stability index of a feature is above {settings.threshold:g}: clients send other records.",
+            runbook="requests-drift-away-from-the-training-records",
+            keeps_state=True,
+        )
+        self._alarms.add(
+            "DriftCheckFailed",
+            _runs(drift_check, "ExecutionsFailed"),
+            above=0,
+            minutes=1,
+            what="The drift check has failed, so nobody looks whether clients send other records.",
+            runbook="requests-drift-away-from-the-training-records",
+        )
+        limit = cloudwatch.HorizontalAnnotation(value=settings.threshold, label="threshold")
+        self._draw(_graph("drift: largest stability index of a feature", index, limits=[limit]))
+
     def _draw(self, *graphs: cloudwatch.GraphWidget) -> None:
         self._dashboard.add_widgets(*graphs)
+
+
+def _runs(machine: sfn.IStateMachine, name: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/States",
+        metric_name=name,
+        dimensions_map={"StateMachineArn": machine.state_machine_arn},
+        statistic="Sum",
+        period=PERIOD,
+    )
+
+
+def _sagemaker_cost() -> cloudwatch.Metric:
+    """Return what AWS has billed so far; published in one region, where billing alerts are switched on."""
+    return cloudwatch.Metric(
+        namespace="AWS/Billing",
+        metric_name="EstimatedCharges",
+        dimensions_map={"ServiceName": "AmazonSageMaker", "Currency": "USD"},
+        statistic="Maximum",
+        period=Duration.hours(6),
+        region=BILLING_REGION,
+    )
 
 
 def _graph(

@@ -11,12 +11,14 @@ from typing import Any
 from aws_cdk import CfnOutput, CfnParameter, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from config.model import Model
 from config.settings import Settings, Variant
 from stacks.constructs.autoscaled_endpoint import AutoscaledEndpoint, answering
+from stacks.constructs.captured_data import capture_into
 from stacks.constructs.hosted_model import HostedModel
 from stacks.constructs.images import WITH_GPU
 from stacks.constructs.inference_api import InferenceApi
@@ -64,6 +66,7 @@ class ServingStack(Stack):
             variants=variants,
             scaling={variant.name: settings.scaling_of(variant) for variant in variants},
             deployment=settings.endpoint.deployment,
+            data_capture=self._capture(),
         )
         api = InferenceApi(
             self,
@@ -81,6 +84,10 @@ class ServingStack(Stack):
         CfnOutput(self, "ApiUrl", value=api.api.url)
         CfnOutput(self, "ApiId", value=api.api.rest_api_id)
         CfnOutput(self, "EndpointName", value=endpoint.name)
+
+    def _capture(self) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | None:
+        wanted = self._settings.endpoint.data_capture
+        return capture_into(self._bucket, wanted, [each.role for each in self._hosted.values()]) if wanted else None
 
     def _approved_model(self, naming: Naming) -> str:
         parameter = CfnParameter(

@@ -31,7 +31,8 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
         # an explicit name, so that a stage of a pipeline does not put its own in front
         return {"construct_id": naming.stack(thing), "stack_name": naming.stack(thing), "env": account}
 
-    storage = StorageStack(scope, **named("storage"), project=settings.project)
+    capture = settings.endpoint.data_capture
+    storage = StorageStack(scope, **named("storage"), project=settings.project, capture=capture)
     serving = ServingStack(
         scope,
         **named("serving"),
@@ -50,10 +51,18 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
             training=settings.training,
             bucket=storage.bucket,
             root=root,
+            drift=(settings.monitoring.drift, capture) if settings.monitoring.drift and capture else None,
         )
         serving.add_stack_dependency(training, "an approved model must be there before it is served")
     workflow = training.workflow.state_machine if training else None
-    monitoring = MonitoringStack(scope, **named("monitoring"), naming=naming, settings=settings, workflow=workflow)
+    monitoring = MonitoringStack(
+        scope,
+        **named("monitoring"),
+        naming=naming,
+        settings=settings,
+        workflow=workflow,
+        drift_check=training.drift_check if training else None,
+    )
     monitoring.add_stack_dependency(serving, "it watches what is served")
     if settings.notebook:
         from stacks.notebook_stack import NotebookStack  # noqa: PLC0415 - most environments have none

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from config.data_capture import DataCapture
 from config.settings import Project
 from stacks.constructs.acknowledgements import acknowledge_wildcards
 from stacks.constructs.lambda_function import CustomResourceFunction
@@ -22,7 +23,9 @@ class StorageStack(Stack):
     `runs/` expires; `models/` never does, because scaling out downloads the artifact again.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, project: Project, **stack: Any) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, project: Project, capture: DataCapture | None, **stack: Any
+    ) -> None:
         super().__init__(scope, construct_id, **stack)
         removal_policy = RemovalPolicy.RETAIN if project.retain_data else RemovalPolicy.DESTROY
         self._logs = self._log_bucket(removal_policy)
@@ -43,7 +46,8 @@ class StorageStack(Stack):
                     expiration=Duration.days(30),
                     noncurrent_version_expiration=Duration.days(7),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
+                ),
+                *([_captured_data_expire(capture)] if capture else []),
             ],
             removal_policy=removal_policy,
         )
@@ -95,3 +99,12 @@ class StorageStack(Stack):
         # not on its policy, which names the data bucket
         emptied.node.add_dependency(emptier, bucket.node.default_child)
         return emptied
+
+
+def _captured_data_expire(capture: DataCapture) -> s3.LifecycleRule:
+    return s3.LifecycleRule(
+        id="CapturedDataExpire",
+        prefix=f"{capture.prefix}/",
+        expiration=Duration.days(capture.keep_days),
+        noncurrent_version_expiration=Duration.days(1),
+    )

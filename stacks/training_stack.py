@@ -7,6 +7,7 @@ Two functions, because one would be a circular dependency: `training_start` star
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from aws_cdk import CfnOutput, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
+from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
+from config.data_capture import DataCapture, Drift
 from config.settings import Dataset
 from config.training import CLOUDFORMATION_WAIT_SECONDS, Training
 from stacks.constructs.dataset import DatasetFile, grant_read_asset
+from stacks.constructs.drift_check import DriftCheck
 from stacks.constructs.images import PROCESSING_IMAGE, Images
 from stacks.constructs.job_role import JobRole
 from stacks.constructs.lambda_function import CustomResourceFunction
@@ -31,8 +35,9 @@ from stacks.constructs.training_script import TrainingScript
 from stacks.constructs.training_workflow import TrainingWorkflow
 from stacks.naming import Naming
 
-# A changed archive is a changed run and trains anew; these two only make data on a workstation.
-NOT_IN_JOBS = {"dataset.py", "synthetic.py"}
+# A changed archive is a changed run and trains anew; these make data on a workstation, or look at data afterwards.
+DRIFT = frozenset({"captured.py", "drift.py"})
+NOT_IN_JOBS = frozenset({"dataset.py", "synthetic.py"}) | DRIFT
 
 
 class TrainingStack(Stack):
@@ -42,6 +47,8 @@ class TrainingStack(Stack):
     ----------
     root : Path
         Folder that the dataset's local paths are relative to.
+    drift : tuple of Drift and DataCapture, optional
+        Whether and how captured requests are compared with the training records.
     """
 
     def __init__(
@@ -54,13 +61,14 @@ class TrainingStack(Stack):
         training: Training,
         bucket: s3.IBucket,
         root: Path,
+        drift: tuple[Drift, DataCapture] | None = None,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
         images = Images(self, "Images")
         train = DatasetFile(self, "Train", location=dataset.train, root=root)
         test = DatasetFile(self, "Test", location=dataset.test, root=root)
-        code = self._code()
+        code = self._code("Code", NOT_IN_JOBS)
         used = [PROCESSING_IMAGE, training_image(training)]
         job_role = JobRole(
             self, "JobRole", bucket=bucket, repository_arns=[images.repository_arn(image) for image in used]
@@ -101,6 +109,22 @@ class TrainingStack(Stack):
             CfnOutput(self, "RunsTopicArn", value=retraining.topic.topic_arn)
         if training.on_deploy:
             self._train_on_deploy(training, permissions=job_role)
+        self.drift_check: sfn.IStateMachine | None = None
+        if drift:
+            drift_code = self._code("DriftCode", NOT_IN_JOBS - DRIFT)
+            grant_read_asset(drift_code, job_role)
+            self.drift_check = DriftCheck(
+                self,
+                "Drift",
+                naming=naming,
+                settings=drift[0],
+                capture=drift[1],
+                bucket=bucket,
+                train=train,
+                code=drift_code,
+                images=images,
+                job_role=job_role,
+            ).state_machine
 
     def _script(self, training: Training, root: Path, job_role: JobRole) -> TrainingScript | None:
         if not training.script:
@@ -109,13 +133,13 @@ class TrainingStack(Stack):
         grant_read_asset(script.asset, job_role)
         return script
 
-    def _code(self) -> Asset:
-        modules = [path for path in (ROOT / "training").glob("*.py") if path.name not in NOT_IN_JOBS]
+    def _code(self, construct_id: str, left_out: AbstractSet[str]) -> Asset:
+        modules = [path for path in (ROOT / "training").glob("*.py") if path.name not in left_out]
         modules += [ROOT / "serving" / "__init__.py", ROOT / "serving" / "artifact.py"]
         parts = {path.relative_to(ROOT).as_posix(): path for path in modules}
         parts["__main__.py"] = ROOT / "training" / "__main__.py"
         with staged(parts) as folder:
-            return Asset(self, "Code", path=folder)
+            return Asset(self, construct_id, path=folder)
 
     def _answer_function(self) -> CustomResourceFunction:
         return CustomResourceFunction(

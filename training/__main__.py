@@ -1,4 +1,4 @@
-"""Entry of the processing jobs: ``python3 <this package, or a zip of it> preprocess|evaluate ...``."""
+"""Entry of the processing jobs: ``python3 <this package, or a zip of it> preprocess|evaluate|drift ...``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 
 from training import job
 
-JOBS = ("preprocess", "evaluate")
+JOBS = ("preprocess", "evaluate", "drift")
 
 
 def main(arguments: list[str]) -> int:

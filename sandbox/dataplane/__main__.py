@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from sandbox.dataplane.administration import Administration
+from sandbox.dataplane.capture import Captures
 from sandbox.dataplane.endpoints import Endpoints
 from sandbox.dataplane.integrations import Integrations
 from sandbox.dataplane.invoke import Invoker, Place
@@ -45,7 +46,7 @@ def build(front_port: int, place: Place, minute_seconds: float = 60.0) -> tuple[
     metrics = Metrics(minute_seconds)
     endpoints = Endpoints(metrics)
     front = Upstream(front_port, timeout_seconds=_FRONT_TIMEOUT_SECONDS)
-    invoker = Invoker(endpoints, place, Permissions(front, place.region))
+    invoker = Invoker(endpoints, place, Permissions(front, place.region), Captures(front))
     apis = RestApis(Integrations(invoker, front))
     server = HttpServer(DataPlane(invoker, apis, Administration(endpoints, apis, metrics)))
     apis.changed = server.forget_heads

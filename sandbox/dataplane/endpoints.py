@@ -14,6 +14,7 @@ from itertools import accumulate
 from time import perf_counter_ns, time
 from typing import Any
 
+from sandbox.dataplane.capture import CaptureRule
 from sandbox.dataplane.metrics import Bin, Metrics, VariantMetrics
 from sandbox.dataplane.pace import Pace, Turnstile
 from sandbox.dataplane.upstream import BrokenError, RefusedError, TimedOutError, Upstream, UpstreamAnswer
@@ -203,8 +204,9 @@ def _in_flight(instance: Instance) -> int:
 class Endpoint:
     """An endpoint's routes at one time; a change replaces them whole."""
 
-    def __init__(self, name: str, variants: list[Variant]) -> None:
+    def __init__(self, name: str, variants: list[Variant], capture: CaptureRule | None = None) -> None:
         self.name = name
+        self.capture = capture
         production = [variant for variant in variants if not variant.shadow]
         self.variants = {variant.name: variant for variant in production}
         self._shadow = next((variant for variant in variants if variant.shadow), None)
@@ -280,8 +282,9 @@ class Endpoints:
         Parameters
         ----------
         document : dict
-            ``{"variants": [{"name", "weight", "routing", "instances": [{"id", "port"}]}]}``; during an update a
-            variant also has ``"new_fleet": {"config", "share", "instances"}``.
+            ``{"variants": [{"name", "weight", "routing", "instances": [{"id", "port"}]}], "capture": {...}}``; during an
+            update a variant also has ``"new_fleet": {"config", "share", "instances"}``; ``capture`` is a
+            DataCaptureConfig or None.
 
         Returns
         -------
@@ -296,7 +299,8 @@ class Endpoints:
         if problems:
             raise BadRoutesError(f"endpoint {name}: " + "; ".join(problems))
         before = self._endpoints[name].instances if name in self._endpoints else {}
-        endpoint = Endpoint(name, [self._variant(name, each, before) for each in document["variants"]])
+        capture = CaptureRule(document["capture"]) if document.get("capture") else None
+        endpoint = Endpoint(name, [self._variant(name, each, before) for each in document["variants"]], capture)
         self._endpoints[name] = endpoint
         return await self._retire([each for key, each in before.items() if key not in endpoint.instances])
 

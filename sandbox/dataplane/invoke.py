@@ -10,14 +10,15 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import orjson
 
+from sandbox.dataplane.capture import Captures, Exchange
 from sandbox.dataplane.endpoints import Endpoints, NoInstanceError, Variant
+from sandbox.dataplane.ids import new_id
 from sandbox.dataplane.permission import Permissions
 from sandbox.dataplane.upstream import BrokenError, TimedOutError, UpstreamAnswer
 from sandbox.sessions import session_of
@@ -46,10 +47,11 @@ class Place:
 class Invoker:
     """Invokes endpoints, for callers of the runtime and for REST APIs alike."""
 
-    def __init__(self, endpoints: Endpoints, place: Place, permissions: Permissions) -> None:
+    def __init__(self, endpoints: Endpoints, place: Place, permissions: Permissions, captures: Captures) -> None:
         self._endpoints = endpoints
         self._place = place
         self._permissions = permissions
+        self._captures = captures
 
     def prepare(
         self, name: str, headers: Mapping[str, str], role_arn: str | None = None
@@ -77,9 +79,15 @@ class Invoker:
             if isinstance(variant, Answer):
                 return variant
             request = b"%b%d\r\n\r\n%b" % (request_head, len(payload), payload)
-            if endpoint := self._endpoints.get(name):
+            endpoint = self._endpoints.get(name)
+            if endpoint:
                 endpoint.mirror(request)
-            return await self._invoke(name, variant, request)
+            answer = await self._invoke(name, variant, request)
+            if endpoint and endpoint.capture and answer.status == 200:
+                content_type, got = answer.content_type.decode("latin-1"), answer.body
+                exchange = Exchange(headers.get("content-type", "application/json"), payload, content_type, got)
+                self._captures.note(endpoint.capture, name, variant.name, exchange)
+            return answer
 
         return invoke
 
@@ -129,12 +137,6 @@ class Invoker:
         return Answer(424, JSON, orjson.dumps(document), _error_headers("ModelError"))
 
 
-def new_request_id() -> str:
-    """Return a request id that looks like AWS's; unique enough for a log, not for a secret."""
-    digits = random.randbytes(16).hex()  # noqa: S311 - as above
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{digits[16:20]}-{digits[20:]}"
-
-
 def _request_head(headers: Mapping[str, str]) -> bytes:
     """Return the container's request up to the value of Content-Length; equal callers give equal bytes."""
     lines = "".join(f"{name}: {headers[name]}\r\n" for name in _PASSED if name in headers)
@@ -149,7 +151,7 @@ def _answer_headers(variant: Variant, answer: UpstreamAnswer) -> bytes:
     attributes = answer.headers.get(_ATTRIBUTES)
     line = f"X-Amzn-SageMaker-Custom-Attributes: {attributes}\r\n" if attributes else ""
     return (
-        f"x-amzn-RequestId: {new_request_id()}\r\nx-Amzn-Invoked-Production-Variant: {quote(variant.name)}\r\n{line}"
+        f"x-amzn-RequestId: {new_id()}\r\nx-Amzn-Invoked-Production-Variant: {quote(variant.name)}\r\n{line}"
     ).encode("latin-1")
 
 
@@ -158,4 +160,4 @@ def _error(status: int, code: str, message: str) -> Answer:
 
 
 def _error_headers(code: str) -> bytes:
-    return f"x-amzn-RequestId: {new_request_id()}\r\nx-amzn-ErrorType: {code}\r\n".encode()
+    return f"x-amzn-RequestId: {new_id()}\r\nx-amzn-ErrorType: {code}\r\n".encode()

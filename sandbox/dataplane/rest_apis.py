@@ -18,10 +18,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote
 
+from sandbox.dataplane.capture import Captures
 from sandbox.dataplane.endpoints import Endpoints
 from sandbox.dataplane.gateway_responses import GatewayResponses, RejectedError
+from sandbox.dataplane.ids import new_id
 from sandbox.dataplane.integrations import BadIntegrationError, Integrations
-from sandbox.dataplane.invoke import Invoker, Place, new_request_id
+from sandbox.dataplane.invoke import Invoker, Place
 from sandbox.dataplane.json_models import BadModelError
 from sandbox.dataplane.metrics import Metrics
 from sandbox.dataplane.permission import Permissions
@@ -75,7 +77,7 @@ class RestApis:
         served = self._stages.get((api_id, stage))
         if served is None:
             rejected = RejectedError("INVALID_API_KEY")  # as API Gateway words it: {"message":"Forbidden"}
-            return lambda _: self._unknown_stage.answer(rejected, {"requestId": new_request_id()})
+            return lambda _: self._unknown_stage.answer(rejected, {"requestId": new_id()})
         return served.handler(path, head)
 
 
@@ -83,7 +85,7 @@ def check_snapshot(api_id: str, snapshot: dict[str, Any]) -> None:
     """Raise BadSnapshotError where a data plane would not serve `snapshot`."""
     nowhere = Upstream(0, timeout_seconds=1.0)  # compiled only, never called
     place = Place(snapshot["account_id"], snapshot["region"])
-    invoker = Invoker(Endpoints(Metrics(60.0)), place, Permissions(nowhere, place.region))
+    invoker = Invoker(Endpoints(Metrics(60.0)), place, Permissions(nowhere, place.region), Captures(nowhere))
     integrations = Integrations(invoker, nowhere)
     _Stage(api_id, "any", snapshot, integrations, Limits())
 
@@ -124,7 +126,7 @@ class _Stage:
         context = {**self._context, "httpMethod": head.method, "path": f"/{self._context['stage']}{path}"}
         if method is None:
             rejected = RejectedError("MISSING_AUTHENTICATION_TOKEN")  # API Gateway's word for an unknown resource
-            return lambda _: self._gateway.answer(rejected, {**context, "requestId": new_request_id()})
+            return lambda _: self._gateway.answer(rejected, {**context, "requestId": new_id()})
         context["resourcePath"] = resource_path
         return method.handler(Call(head, path, variables, context), self._gateway)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from sandbox.dataplane.gateway_responses import GatewayResponses, RejectedError
+from sandbox.dataplane.ids import new_id
 from sandbox.dataplane.integrations import BadIntegrationError, Integrations
-from sandbox.dataplane.invoke import new_request_id
 from sandbox.dataplane.json_models import BodyValidator
 from sandbox.dataplane.signature import verify
 from sandbox.dataplane.throttling import Limits, Quota, TokenBucket
@@ -113,7 +113,7 @@ class Method:
         media_type = call.media_type
 
         async def answer(body: bytes) -> Answer:
-            context = {**call.context, "requestId": new_request_id()}
+            context = {**call.context, "requestId": new_id()}
             try:
                 if self._authorization == "AWS_IAM":
                     verify(call.head, body, self._secrets, time())

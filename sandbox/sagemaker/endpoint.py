@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -219,9 +219,17 @@ class Endpoint:
         }
 
 
-def route(dataplane_url: str, endpoint_name: str, routes: list[dict[str, Any]]) -> None:
-    """Make the data plane send the endpoint's traffic on `routes`; returns when instances on none have drained."""
-    _administer("PUT", dataplane_url, endpoint_name, {"variants": routes})
+def route(
+    dataplane_url: str, endpoint_name: str, routes: list[dict[str, Any]], capture: Mapping[str, Any] | None
+) -> None:
+    """Make the data plane send the endpoint's traffic on `routes`; returns when instances on none have drained.
+
+    Parameters
+    ----------
+    capture : Mapping or None
+        DataCaptureConfig.
+    """
+    _administer("PUT", dataplane_url, endpoint_name, {"variants": routes, "capture": capture})
 
 
 def unroute(dataplane_url: str, endpoint_name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sandbox.logs import LogShipper
 from sandbox.runtime import Runtime
@@ -57,7 +58,8 @@ class Fleets:
 
     def route(self, endpoint: Endpoint, variants: Sequence[Variant]) -> None:
         """Send the endpoint's traffic to `variants`; returns when all others have drained."""
-        route(self.runtime.dataplane_url, endpoint.endpoint_name, [variant.routes() for variant in variants])
+        config = endpoint.config if variants is endpoint.variants else endpoint.next_config or endpoint.config
+        self._tell(endpoint, [variant.routes() for variant in variants], config)
 
     def route_both(self, endpoint: Endpoint, counts: Mapping[str, int]) -> None:
         """Share each variant's traffic between its old instances and the first `counts` of its new ones."""
@@ -67,7 +69,14 @@ class Fleets:
             variant.shared_routes(old[variant.name], counts[variant.name], endpoint.next_config.name)
             for variant in endpoint.next_variants
         ]
-        route(self.runtime.dataplane_url, endpoint.endpoint_name, routes)
+        self._tell(endpoint, routes, endpoint.config)
+
+    def _tell(self, endpoint: Endpoint, routes: list[dict[str, Any]], config: EndpointConfig) -> None:
+        capture = config.data_capture
+        if capture:  # written with the role of the model
+            role_arn = self._model(config.variants[0]["ModelName"]).request["ExecutionRoleArn"]
+            capture = {**capture, "role_arn": role_arn}
+        route(self.runtime.dataplane_url, endpoint.endpoint_name, routes, capture)
 
     def _model(self, name: str) -> Model:
         if name not in self._models:

@@ -22,7 +22,6 @@ MODEL_UNSUPPORTED = (
 )
 ENDPOINT_CONFIG_UNSUPPORTED = (
     Only("AsyncInferenceConfig"),
-    Only("DataCaptureConfig"),
     Only("ExplainerConfig"),
     Only("ShadowProductionVariants[].ServerlessConfig"),
     Only("ProductionVariants[].ServerlessConfig"),
@@ -86,6 +85,12 @@ class EndpointConfig(Resource):
         """Its ProductionVariants and its ShadowProductionVariants, the latter marked."""
         shadows = self.request.get("ShadowProductionVariants") or []
         return [*self.request["ProductionVariants"], *({**variant, SHADOW: True} for variant in shadows)]
+
+    @property
+    def data_capture(self) -> dict[str, Any] | None:
+        """Its DataCaptureConfig, unless that is switched off."""
+        capture: dict[str, Any] | None = self.request.get("DataCaptureConfig")
+        return capture if capture and capture.get("EnableCapture", True) else None
 
     def summary(self) -> dict[str, Any]:
         """Return what ListEndpointConfigs shows."""

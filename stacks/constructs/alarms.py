@@ -26,6 +26,7 @@ class Alarms(Construct):
         minutes: int,
         what: str,
         runbook: str,
+        keeps_state: bool = False,
     ) -> None:
         """Add an alarm.
 
@@ -35,20 +36,25 @@ class Alarms(Construct):
             In the metric's unit.
         minutes : int
             How many of the last five (or of as many as this, if more) must lie above.
+        keeps_state : bool
+            Judge the last datapoint alone, and stay as it is until the next one: for what is measured rarely.
         what : str
             What is the case when it goes off.
         runbook : str
             Heading in docs/operations.md, as its link is written.
         """
+        missing = cloudwatch.TreatMissingData.NOT_BREACHING  # no requests, no datapoints
+        if keeps_state:
+            missing = cloudwatch.TreatMissingData.IGNORE
         alarm = cloudwatch.Alarm(
             self,
             name,
             metric=metric,
             threshold=above,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=max(5, minutes),
+            evaluation_periods=1 if keeps_state else max(5, minutes),
             datapoints_to_alarm=minutes,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,  # no requests, no datapoints
+            treat_missing_data=missing,
             alarm_description=f"{what} Runbook: {RUNBOOKS}#{runbook}",
         )
         alarm.add_alarm_action(self._action)

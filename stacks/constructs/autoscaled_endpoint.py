@@ -36,6 +36,8 @@ class AutoscaledEndpoint(Construct):
         Bounds and policies by variant name.
     deployment : Strategy
         How an update moves traffic.
+    data_capture : DataCaptureConfigProperty, optional
+        What of requests and answers is kept, and where.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class AutoscaledEndpoint(Construct):
         variants: tuple[Variant, ...],
         scaling: Mapping[str, VariantScaling],
         deployment: Strategy,
+        data_capture: sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._naming = naming
@@ -72,6 +75,7 @@ class AutoscaledEndpoint(Construct):
             "Config",
             production_variants=described(shadow=False) or [],
             shadow_production_variants=described(shadow=True),
+            data_capture_config=data_capture,
         )
         self.endpoint = sagemaker.CfnEndpoint(
             self,

@@ -66,6 +66,24 @@ class VariantMetrics:
             label="instances in service",
         )
 
+    def at_limit(self, max_capacity: int) -> cloudwatch.MathExpression:
+        """Return 1 while scaling has reached its limit, 0 otherwise."""
+        return cloudwatch.MathExpression(
+            expression=f"IF(instances > {max_capacity - 0.5}, 1, 0)",
+            using_metrics={"instances": self.instances_in_service()},
+            period=PERIOD,
+            label="scaling limit reached",
+        )
+
+    def cost_usd_per_hour(self, usd_per_hour: float) -> cloudwatch.MathExpression:
+        """Return what the instances in service cost (USD an hour)."""
+        return cloudwatch.MathExpression(
+            expression=f"instances * {usd_per_hour}",
+            using_metrics={"instances": self.instances_in_service()},
+            period=PERIOD,
+            label="USD an hour",
+        )
+
     def cpu_per_vcpu(self) -> cloudwatch.MathExpression:
         """Return the load of a vCPU (0 to 100): SageMaker's goes up to 100 a vCPU."""
         return cloudwatch.MathExpression(

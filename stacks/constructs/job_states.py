@@ -10,7 +10,7 @@ Step Functions developer guide, "Create and manage Amazon SageMaker AI jobs with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Stack
@@ -189,27 +189,24 @@ def _channel(name: str, content_type: str, *, sharded: bool = False) -> dict[str
     }
 
 
-def job_statements(scope: Construct, prefix: str, role: iam.IRole) -> list[iam.PolicyStatement]:
-    """Return what a state machine needs to run this environment's jobs and to wait for their end."""
+def job_statements(
+    scope: Construct, prefix: str, role: iam.IRole, kinds: Sequence[str] = ("Processing", "Training")
+) -> list[iam.PolicyStatement]:
+    """Return what a state machine needs to run this environment's jobs of some kinds and to wait for their end."""
     stack = Stack.of(scope)
-
-    def arn(resource: str, name: str) -> str:
-        return stack.format_arn(service="sagemaker", resource=resource, resource_name=name)
-
-    rules = [f"StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in ("Processing", "Training")]
+    jobs = {
+        kind: stack.format_arn(service="sagemaker", resource=f"{kind.lower()}-job", resource_name=f"{prefix}-*")
+        for kind in kinds
+    }
+    rules = [f"StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in kinds]
     return [
-        iam.PolicyStatement(
-            actions=[f"sagemaker:{verb}ProcessingJob" for verb in ("Create", "Describe", "Stop")],
-            resources=[arn("processing-job", f"{prefix}-*")],
+        *(
+            iam.PolicyStatement(
+                actions=[f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop")], resources=[arn]
+            )
+            for kind, arn in jobs.items()
         ),
-        iam.PolicyStatement(
-            actions=[f"sagemaker:{verb}TrainingJob" for verb in ("Create", "Describe", "Stop")],
-            resources=[arn("training-job", f"{prefix}-*")],
-        ),
-        iam.PolicyStatement(
-            actions=["sagemaker:AddTags"],
-            resources=[arn("processing-job", f"{prefix}-*"), arn("training-job", f"{prefix}-*")],
-        ),
+        iam.PolicyStatement(actions=["sagemaker:AddTags"], resources=list(jobs.values())),
         iam.PolicyStatement(
             actions=["iam:PassRole"],
             resources=[role.role_arn],

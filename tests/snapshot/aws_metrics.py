@@ -7,6 +7,7 @@ References
   EndpointConfigName.
 - API Gateway developer guide, "Amazon API Gateway dimensions and metrics".
 - Step Functions developer guide, "Monitoring Step Functions metrics using Amazon CloudWatch".
+- CloudWatch user guide, "Create a billing alarm to monitor your estimated AWS charges".
 """
 
 from __future__ import annotations
@@ -56,4 +57,6 @@ METRICS: dict[str, dict[str, Published]] = {
         "Count",
         frozenset({"Sum"}),
     ),
+    "AWS/Billing": _published("EstimatedCharges", "ServiceName Currency", "None", frozenset({"Maximum"})),
+    "SageScale": _published("LargestPsi", "Environment", "None", EXTREMES),  # stacks/constructs/drift_check.py
 }
