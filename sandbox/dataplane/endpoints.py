@@ -282,8 +282,8 @@ class Endpoints:
         Parameters
         ----------
         document : dict
-            ``{"variants": [{"name", "weight", "routing", "instances": [{"id", "port"}]}], "capture": {...}}``; during an
-            update a variant also has ``"new_fleet": {"config", "share", "instances"}``; ``capture`` is a
+            ``{"variants": [{"name", "weight", "routing", "instances": [{"id", "port"}]}], "capture": {...}}``; during
+            an update a variant also has ``"new_fleet": {"config", "share", "instances"}``; ``capture`` is a
             DataCaptureConfig or None.
 
         Returns

@@ -1,6 +1,6 @@
 """Ten thousand requests made from docs/openapi.json: no 5xx, and no answer that the document does not declare.
 
-Half of them follow the document, half break it. What is asked is the deployed API, gateway and function included.
+Some follow the document, some break it. What is asked is the deployed API, gateway and function included.
 """
 
 import json
@@ -25,7 +25,12 @@ from sandbox import launch
 from tests.integration.workstation import Workstation
 
 ROOT = Path(__file__).parents[3]
-CASES_OF_A_KIND = 2_500
+CASES = {  # to break 41 fields in every way takes the generator hundreds of times as long as to fill them
+    ("/invocations", GenerationMode.POSITIVE): 4_000,
+    ("/invocations", GenerationMode.NEGATIVE): 4_000,
+    ("/predictions", GenerationMode.POSITIVE): 1_700,
+    ("/predictions", GenerationMode.NEGATIVE): 300,
+}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -52,14 +57,13 @@ def document() -> Any:
 
 
 @pytest.mark.verify
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-@pytest.mark.parametrize("path", ["/invocations", "/predictions"])
+@pytest.mark.parametrize(("path", "mode"), CASES)
 def test_every_answer_is_a_declared_one(
     path: str, mode: GenerationMode, document: Any, base_url: str, answers: Counter[tuple[str, int]]
 ) -> None:
     @seed(1)
     @settings(
-        max_examples=CASES_OF_A_KIND,
+        max_examples=CASES[path, mode],
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
@@ -76,6 +80,6 @@ def test_every_answer_is_a_declared_one(
 
 @pytest.mark.verify
 def test_ten_thousand_cases_were_asked_and_some_were_answered(answers: Counter[tuple[str, int]]) -> None:
-    assert sum(answers.values()) >= 4 * CASES_OF_A_KIND, answers
+    assert sum(answers.values()) >= sum(CASES.values()), answers
     assert answers["/predictions", 200] > 0, answers
     assert answers["/predictions", 400] > 0, answers
