@@ -10,7 +10,8 @@ UV_VERSION := 0.13.9
 CDK := node_modules/.bin/cdk
 INSTALLED := build/.installed
 # PIPELINE=yes: the pipeline that leads to ENV instead of ENV itself
-STACKS := --all -c env=$(ENV) $(if $(PIPELINE),-c pipeline=$(PIPELINE))
+CONTEXT := -c env=$(ENV) $(if $(PIPELINE),-c pipeline=$(PIPELINE))
+STACKS := --all $(CONTEXT)
 # for ENV=sandbox the CDK CLI is pointed at the sandbox that runs here
 AIMED := $(if $(filter sandbox,$(ENV)),eval "$$(sagescale sandbox env)" && )
 
@@ -69,7 +70,7 @@ format: install ## let ruff rewrite
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 synth: install ## write the templates of ENV to cdk.out
-	@$(CDK) synth --quiet -c env=$(ENV)
+	@$(CDK) synth --quiet $(CONTEXT)
 
 diff: install ## what a deploy of ENV would change
 	@$(AIMED)$(CDK) diff $(STACKS)

@@ -3,12 +3,14 @@
 A snapshot is pushed whole and compiled once::
 
     {"account_id", "region", "deployment_id", "stage_variables": {name: value},
-     "methods": [{"path", "resource_id", "method", "authorization", "api_key_required", "required_parameters": [...],
+     "methods": [{"path", "resource_id", "method", "authorization", "api_key_required", "user_pools": [ARN],
+                  "required_parameters": [...],
                   "body_models": {media type: schema}, "throttle": {"rate", "burst"} | None,
                   "integration": {"type", "uri", "passthrough", "templates", "parameters", "timeout_ms",
                                   "responses": [{"status", "pattern", "templates", "parameters"}]}}],
      "models": {name: schema}, "gateway_responses": {type: {"status", "templates", "parameters"}},
-     "usage_plans": [{"id", "throttle", "quota", "keys": {value: id}}], "credentials": {access key id: secret}}
+     "usage_plans": [{"id", "throttle", "quota", "keys": {value: id}}], "credentials": {access key id: secret},
+     "user_pool_keys": JSON Web Key Set}
 """
 
 from __future__ import annotations

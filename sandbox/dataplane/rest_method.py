@@ -14,13 +14,14 @@ from sandbox.dataplane.integrations import BadIntegrationError, Integrations
 from sandbox.dataplane.json_models import BodyValidator
 from sandbox.dataplane.signature import verify
 from sandbox.dataplane.throttling import Limits, Quota, TokenBucket
+from sandbox.dataplane.tokens import UserPools
 from serving.http_answer import Answer
 from serving.http_head import RequestHead
 
 if TYPE_CHECKING:
     from serving.http_server import Handler
 
-AUTHORIZATIONS = ("NONE", "AWS_IAM")
+AUTHORIZATIONS = ("NONE", "AWS_IAM", "COGNITO_USER_POOLS")
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Method:
             raise BadIntegrationError(
                 f"authorization {self._authorization} is not emulated, {' and '.join(AUTHORIZATIONS)} are"
             )
+        pools = document["user_pools"]
+        self._user_pools = UserPools(pools, snapshot["user_pool_keys"]) if pools else None
         self._secrets: Mapping[str, str] = snapshot["credentials"]
         self._plans = plans if document["api_key_required"] else None
         self._bucket = bucket
@@ -117,6 +120,8 @@ class Method:
             try:
                 if self._authorization == "AWS_IAM":
                     verify(call.head, body, self._secrets, time())
+                elif self._user_pools is not None:
+                    context["authorizer"] = {"claims": self._user_pools.verify(call.head, time())}
                 self._admit(call)
                 self._validator.check(media_type, body)
                 return await integrate(body, context)

@@ -19,6 +19,7 @@ from moto.apigateway.exceptions import (
     StageStillActive,
 )
 from moto.apigateway.models import APIGatewayBackend, ApiKey, Deployment, RestAPI, Stage, UsagePlan, UsagePlanKey
+from moto.cognitoidp.responses import CognitoIdpJsonWebKeyResponse
 
 from sandbox.dataplane.rest_apis import BadSnapshotError, check_snapshot
 from sandbox.restapis.snapshot import BadDefinitionError, default_method_settings, for_stage, freeze, usage_plan
@@ -120,8 +121,11 @@ class RestApiBackend(APIGatewayBackend):
         return plan
 
     def update_usage_plan(self, usage_plan_id: str, patch_operations: Any) -> UsagePlan:
-        """Change a plan."""
-        plan = super().update_usage_plan(usage_plan_id, patch_operations)
+        """Change a plan; moto would cut a rate to whole numbers, and fail on one like 12000.0."""
+        rates = [each for each in patch_operations if (each["op"], each["path"]) == ("replace", "/throttle/rateLimit")]
+        plan = super().update_usage_plan(usage_plan_id, [each for each in patch_operations if each not in rates])
+        for operation in rates:
+            plan.throttle["rateLimit"] = float(operation["value"])
         self._push_all()
         return plan
 
@@ -172,6 +176,7 @@ class RestApiBackend(APIGatewayBackend):
             account_id=self.account_id,
             region=self.region_name,
             credentials={ACCESS_KEY_ID: SECRET_ACCESS_KEY},
+            user_pool_keys=json.loads(CognitoIdpJsonWebKeyResponse.json_web_key),
         )
 
     def _usage_plans(self, api_id: str, stage_name: str) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def freeze(api: RestAPI) -> dict[str, Any]:
 def for_stage(
     definition: Mapping[str, Any], stage: Stage, *, usage_plans: Iterable[Mapping[str, Any]], **place: Any
 ) -> dict[str, Any]:
-    """Return the snapshot that `stage` serves; `place` is account, region and credentials."""
+    """Return the snapshot that `stage` serves; `place` is account, region, credentials and user pool keys."""
     methods = [
         {**method, "throttle": _throttle(stage, method["path"], method["method"])} for method in definition["methods"]
     ]
@@ -111,10 +111,22 @@ def _freeze_method(
         "method": verb,
         "authorization": method.authorization_type or "NONE",
         "api_key_required": _is_true(method.api_key_required),
+        "user_pools": _user_pools(api, method, f"{verb} {path}"),
         "required_parameters": _required(method) if validates_parameters else [],
         "body_models": _body_models(method, models, f"{verb} {path}") if validates_body else {},
         "integration": _freeze_integration(integration),
     }
+
+
+def _user_pools(api: RestAPI, method: Method, where: str) -> list[str]:
+    if method.authorization_type != "COGNITO_USER_POOLS":
+        return []
+    authorizer = api.authorizers.get(method.authorizer_id or "")
+    if authorizer is None:
+        raise BadDefinitionError(f"{where}: there is no authorizer {method.authorizer_id}")
+    if method.authorization_scopes:
+        raise BadDefinitionError(f"{where}: the sandbox does not emulate authorization scopes")
+    return list(authorizer.provider_arns or [])
 
 
 def _required(method: Method) -> list[str]:

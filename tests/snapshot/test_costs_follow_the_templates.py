@@ -23,6 +23,8 @@ EVERYTHING: dict[str, Any] = {
     "dataset": RECORDS,
     "training": {"retraining": {"schedule": "rate(1 day)", "on_new_data": True, "notify": ["ops@example.org"]}},
     "api": {"auth": "cognito", "firewall": {}, "cors_origin": "https://example.org"},
+    "endpoint": {"data_capture": {}},
+    "monitoring": {"drift": {"schedule": "rate(12 hours)"}, "budget": {"monthly_usd": 100}},
     "notebook": {},
 }
 TARIFF = Tariff(
@@ -77,8 +79,9 @@ def test_everything_that_settings_can_add_is_priced_or_free(everything: list[Tem
 
 
 def test_a_schedule_adds_runs(everything: list[Template]) -> None:
-    (line,) = [name for name in billed(everything) if name.startswith("runs of")]
+    (line,) = [name for name in billed(everything) if name.startswith("runs of Workflow")]
     assert line.endswith("30.4167 of them scheduled")  # 365 days / 12
+    assert any(name.startswith("runs of Drift") and "60.8333 of them" in name for name in billed(everything))
     minutes = 30 + 5 / 12
     assert billed(everything)[line].minimum == pytest.approx(minutes * 3 * 4 / 60, rel=0.01)  # three jobs, four minutes
 

@@ -115,8 +115,13 @@ def commands(piped: Path) -> list[str]:
 def test_commands_of_the_build_are_targets_that_make_knows(piped: Path) -> None:
     targets = [command for command in commands(piped) if command.startswith("make ")]
     assert targets == ["make data", "make test", "make synth ENV=prod PIPELINE=yes"]
-    for target in targets:
-        subprocess.run([*target.split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+    printed = {
+        target: subprocess.run(
+            [*target.split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout
+        for target in targets
+    }
+    assert "-c pipeline=yes" in printed[targets[-1]]  # else the pipeline would change itself into nothing
 
 
 def test_smoke_step_judges_as_the_settings_say(piped: Path) -> None:

@@ -147,6 +147,10 @@ def test_keys_and_plans_take_effect_without_a_deployment(api: Any, name: Any) ->
         api.gateway.update_api_key(apiKey=key, patchOperations=[operation])
         assert api.call("/", headers=headers).status == status
 
+    faster = {"op": "replace", "path": "/throttle/rateLimit", "value": "1500.5"}
+    changed = api.gateway.update_usage_plan(usagePlanId=plan, patchOperations=[faster])
+    assert changed["throttle"] == {"rateLimit": 1500.5, "burstLimit": 100}
+
     assert [api.call("/", headers=headers).status for _ in range(4)] == [200, 200, 200, 429]  # two were used above
     api.gateway.delete_usage_plan_key(usagePlanId=plan, keyId=key)
     assert api.call("/", headers=headers).status == 403

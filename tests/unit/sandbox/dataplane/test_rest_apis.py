@@ -52,6 +52,7 @@ def method(path: Any = "/invocations", verb: Any = "POST", integration: Any = No
         "method": verb,
         "authorization": "NONE",
         "api_key_required": False,
+        "user_pools": [],
         "required_parameters": [],
         "body_models": {},
         "throttle": None,
@@ -71,6 +72,7 @@ def snapshot(*methods: Any, **changes: Any) -> Any:
         "gateway_responses": {},
         "usage_plans": [],
         "credentials": CREDENTIALS,
+        "user_pool_keys": {"keys": []},
         **changes,
     }
 

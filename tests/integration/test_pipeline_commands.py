@@ -1,0 +1,90 @@
+"""The commands of the pipeline's builds, run here as CodeBuild would: `make test` alone is only looked at, not run."""
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from config.loading import load
+from config.settings import Settings
+from sandbox import launch
+from stacks.pipeline_stack import PipelineStack
+from tests.e2e.trial import as_toml
+from tests.integration.workstation import Workstation
+
+ROOT = Path(__file__).parents[2]
+CONNECTION = "arn:aws:codeconnections:eu-west-1:123456789012:connection/0a1b2c3d"
+PIPELINE = {"repository": "example/sagescale", "connection_arn": CONNECTION, "smoke_users": 4, "smoke_seconds": 5}
+
+
+def settings(env: str, **groups: Any) -> dict[str, Any]:
+    given = load(env).model_dump(mode="json", exclude_unset=True)
+    project = {**given["project"], "account": "123456789012", "region": "eu-west-1"}
+    return {**given, "project": project, **groups}
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The build commands of every CodeBuild project of the pipeline's template, in its order."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = cdk.App(outdir=str(folder), context=context)
+    environments = {
+        "dev": Settings.model_validate(settings("dev")),
+        "prod": Settings.model_validate(settings("prod", pipeline=PIPELINE)),
+    }
+    place = cdk.Environment(account="123456789012", region="eu-west-1")
+    PipelineStack(app, "kdd99-pipeline", env_name="prod", settings=environments, root=ROOT, env=place)
+    template = app.synth().get_stack_by_name("kdd99-pipeline").template
+    projects = [each for each in template["Resources"].values() if each["Type"] == "AWS::CodeBuild::Project"]
+    specs = [each["Properties"]["Source"]["BuildSpec"] for each in projects]
+    builds = [json.loads(spec)["phases"].get("build", {}) for spec in specs if isinstance(spec, str)]
+    return [command for build in builds for command in build.get("commands", [])]
+
+
+def run(command: str, cwd: Path, **environment: str) -> None:
+    done = subprocess.run(
+        shlex.split(command),
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.verify
+def test_build_commands_make_the_data_and_the_pipelines_templates(commands: list[str], tmp_path: Path) -> None:
+    for env, groups in {"dev": {}, "prod": {"pipeline": PIPELINE}}.items():
+        values = settings(env, **groups)
+        text = "\n".join(f"{key} = {as_toml(value)}" for key, value in values.items())
+        (tmp_path / f"{env}.toml").write_text(text, encoding="utf-8")
+    made = [command for command in commands if command.startswith("make ")]
+    assert made == ["make data", "make test", "make synth ENV=prod PIPELINE=yes"]
+    for command in made:
+        asked = f"{command} --dry-run" if command == "make test" else command
+        run(asked, ROOT, SAGESCALE_CONFIG_DIR=str(tmp_path))
+    written = json.loads((ROOT / "cdk.out" / "manifest.json").read_text())["artifacts"]
+    assert {"kdd99-pipeline", "assembly-kdd99-pipeline-dev", "assembly-kdd99-pipeline-prod"} <= written.keys()
+
+
+@pytest.mark.verify
+def test_smoke_commands_judge_a_deployment(commands: list[str], tmp_path: Path) -> None:
+    runtime = launch.start(tmp_path / launch.DIRECTORY, owner_pid=os.getpid())
+    try:
+        launch.bootstrap(runtime)
+        Workstation(tmp_path, runtime).deploy()
+        smokes = [command for command in commands if "sagescale smoke" in command]
+        assert len(smokes) == 2
+        for command in smokes:
+            here = command.replace(".venv/bin/", f"{ROOT}/.venv/bin/")
+            run(here.replace("--env dev", "--env sandbox").replace("--env prod", "--env sandbox"), tmp_path)
+    finally:
+        launch.stop(tmp_path / launch.DIRECTORY)
