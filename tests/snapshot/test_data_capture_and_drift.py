@@ -12,7 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from config.settings import Settings
 from stacks.stage import add_stacks
 from tests.snapshot.aws_metrics import METRICS
-from tests.snapshot.test_monitoring import alarms, of_alarms, of_dashboard
+from tests.snapshot.test_monitoring import alarms, assert_tells_what_to_do, of_alarms, of_dashboard
 from tests.snapshot.test_security_findings import findings
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +100,9 @@ def test_alarms_and_graphs_watch_what_the_check_publishes(stacks: Stacks) -> Non
         assert (metric.dimensions, metric.statistic in published.statistics) == (published.dimensions, True), metric
     (alarm,) = [each for each in alarms(monitoring).values() if each.get("MetricName") == "LargestPsi"]
     assert (alarm["Threshold"], alarm["TreatMissingData"], alarm["EvaluationPeriods"]) == (0.3, "ignore", 1)
+    assert len(alarms(monitoring)) == 7
+    for each in alarms(monitoring).values():
+        assert_tells_what_to_do(each)
     assert alarm["Dimensions"] == [{"Name": "Environment", "Value": "kdd99-test"}]
 
 
