@@ -38,8 +38,8 @@ def measure(runs: int = 5) -> Result:
         "predict",
         rows,
         [
-            Bar.at_most("predict: seconds to import the handler", 0.35, median(found["predict"], "seconds")[0]),
-            Bar.at_most("predict: microseconds of own time for a record", 50, own * 1e6),
+            Bar.at_most("seconds to import the handler", 0.35, median(found["predict"], "seconds")[0]),
+            Bar.at_most("microseconds of own time for a record", 50, own * 1e6),
         ],
         versions("boto3", "aws-lambda-powertools"),
     )
