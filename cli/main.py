@@ -19,6 +19,7 @@ from cli import (
     predict,
     sandbox,
     simulate,
+    sleep,
     smoke,
     train,
 )
@@ -38,5 +39,7 @@ app.command()(loadtest.loadtest)
 app.command()(plan.plan)
 app.command()(predict.predict)
 app.command()(simulate.simulate)
+app.command()(sleep.sleep)
 app.command()(smoke.smoke)
 app.command()(train.train)
+app.command()(sleep.wake)

@@ -20,6 +20,7 @@ from config.model import OWN_CONTAINER, Model
 from config.monitoring import Monitoring
 from config.notebook import Notebook
 from config.pipeline import Pipeline
+from config.sleep import Sleep
 from config.training import InstanceType, Training
 
 MOST_VARIANTS = 10  # production variants of an endpoint config (SageMaker API, CreateEndpointConfig)
@@ -83,6 +84,8 @@ class Endpoint(Group):
     """How it moves to another model."""
     data_capture: DataCapture | None = None
     """Keep a sample of requests and answers."""
+    sleep: Sleep | None = None
+    """Lets it be put to sleep, which saves all of its instances; without this table it is always there."""
 
     @field_validator("variants")
     @classmethod

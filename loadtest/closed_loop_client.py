@@ -7,6 +7,7 @@ Bounded in time; plain HTTP on purpose, because it drives servers on this machin
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from array import array
 from collections import Counter
@@ -77,6 +78,7 @@ def drive(
     think_seconds: float = 0.0,
     headers: Mapping[str, str] | None = None,
     on_second: Callable[[float], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> Burst:
     """Let users send `bodies` in turn.
 
@@ -98,6 +100,8 @@ def drive(
         From an answer to the same user's next request.
     on_second
         Called about once a second with the seconds since the beginning.
+    stop
+        Set by another thread, it ends the burst before its time.
     """
     target = urlsplit(url)
     path = target.path + (f"?{target.query}" if target.query else "")
@@ -108,6 +112,7 @@ def drive(
         requests=[_request(path, every, body) for body in bodies],
         seconds=seconds,
         think_seconds=think_seconds,
+        stop=stop or threading.Event(),
     )
     return uvloop.run(users.run(connections, ramp_seconds, on_second))
 
@@ -124,6 +129,7 @@ class _Users:
     requests: list[bytes]
     seconds: float
     think_seconds: float
+    stop: threading.Event
     begin: float = 0.0
     working: int = 0
     codes: array[int] = field(default_factory=lambda: array("h"))
@@ -144,7 +150,7 @@ class _Users:
         if ticker:
             ticker.cancel()
         return Burst(
-            seconds=min(elapsed, max(self.seconds, 1e-9)),
+            seconds=max(min(elapsed, self.seconds), 1e-9),
             codes=np.array(self.codes, dtype=np.int64),
             latencies_ms=np.array(self.latencies, dtype=float) * 1e3,
             finished=np.array(self.finished, dtype=float),
@@ -158,7 +164,7 @@ class _Users:
 
     @property
     def over(self) -> bool:
-        return time.perf_counter() - self.begin >= self.seconds
+        return self.stop.is_set() or time.perf_counter() - self.begin >= self.seconds
 
     def leave(self) -> None:
         self.working -= 1

@@ -25,7 +25,7 @@ MEANINGS = {
     "429": "Too many requests; try again later.",
     "500": "A fault that is not the caller's.",
     "502": "The endpoint could not be reached, or gave no answer of a Linear Learner classifier.",
-    "503": "The endpoint has no room; try again later.",
+    "503": "The endpoint has no room, or is asleep; try again later.",
     "504": "No answer in time.",
 }
 OF_THE_GATEWAY = ("401", "403", "429", "500", "504")  # whatever stands behind it

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnOutput, CfnParameter, Stack
+from aws_cdk import CfnOutput, CfnParameter, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
@@ -17,14 +17,19 @@ from constructs import Construct
 
 from config.model import Model
 from config.settings import Settings, Variant
+from config.sleep import Sleep
+from stacks.constructs.asleep_api import AsleepApi
 from stacks.constructs.autoscaled_endpoint import AutoscaledEndpoint, answering
 from stacks.constructs.captured_data import capture_into
+from stacks.constructs.endpoint_state import EndpointState
 from stacks.constructs.hosted_model import HostedModel
 from stacks.constructs.images import WITH_GPU
 from stacks.constructs.inference_api import InferenceApi
 from stacks.constructs.model_container import Container, pretrained_container, trained_container
 from stacks.constructs.rollback_alarms import watch_statement
+from stacks.constructs.rollout import BOOTSTRAP_VERSION
 from stacks.constructs.serving_image import ServingImage
+from stacks.constructs.sleep_schedule import SleepSchedule
 from stacks.naming import Naming
 
 
@@ -58,6 +63,7 @@ class ServingStack(Stack):
         self._serving_image = ServingImage(self, "ServingImage") if settings.needs_own_container else None
         variants = settings.endpoint.variants
         models = {variant.name: self._host(variant) for variant in variants}
+        state = EndpointState(self, "State") if settings.endpoint.sleep else None
         endpoint = AutoscaledEndpoint(
             self,
             "Endpoint",
@@ -67,6 +73,7 @@ class ServingStack(Stack):
             scaling={variant.name: settings.scaling_of(variant) for variant in variants},
             deployment=settings.endpoint.deployment,
             data_capture=self._capture(),
+            state=state,
         )
         api = InferenceApi(
             self,
@@ -78,9 +85,15 @@ class ServingStack(Stack):
             most_instances=sum(settings.scaling_of(variant).max_capacity for variant in variants),
             keep_users=settings.project.retain_data,
         )
-        api.node.add_dependency(endpoint.endpoint)
+        if state:
+            AsleepApi(self, "AsleepApi", api=api.api, state=state, endpoint=endpoint.endpoint)
+            api.follow(state.choose(endpoint.endpoint.attr_endpoint_name, endpoint.name))
+        else:
+            api.node.add_dependency(endpoint.endpoint)
+        if settings.endpoint.sleep:
+            self._add_schedule(settings.endpoint.sleep, endpoint.name)
         main = next(models[variant.name] for variant in variants if variant.model is None)
-        self._publish(naming, endpoint, main.container.model_data_url)
+        self._publish(naming, endpoint, main.container.model_data_url, state)
         CfnOutput(self, "ApiUrl", value=api.api.url)
         CfnOutput(self, "ApiId", value=api.api.rest_api_id)
         CfnOutput(self, "EndpointName", value=endpoint.name)
@@ -136,8 +149,25 @@ class ServingStack(Stack):
             )
         return pretrained_container(scope, model=model, instance_type=instance_type, root=self._root, serving=serving)
 
-    def _publish(self, naming: Naming, endpoint: AutoscaledEndpoint, model_data_url: str) -> None:
-        """Write what is served where others read it, once it really is served."""
+    def _add_schedule(self, sleep: Sleep, endpoint_name: str) -> None:
+        if not (sleep.sleep_at or sleep.wake_at):
+            return
+        names = [BOOTSTRAP_VERSION, *([self._naming.approved_model_parameter.lstrip("/")] if self._approved else [])]
+        SleepSchedule(
+            self,
+            "SleepSchedule",
+            settings=sleep,
+            endpoint_name=endpoint_name,
+            variants=answering(self._settings.endpoint.variants),
+            read_parameters=[
+                self.format_arn(service="ssm", resource="parameter", resource_name=name) for name in names
+            ],
+        )
+
+    def _publish(
+        self, naming: Naming, endpoint: AutoscaledEndpoint, model_data_url: str, state: EndpointState | None
+    ) -> None:
+        """Write what is served where others read it, once it really is served; asleep, what will be served."""
         name = ssm.StringParameter(
             self, "EndpointNameParameter", parameter_name=naming.endpoint_name_parameter, string_value=endpoint.name
         )
@@ -145,4 +175,10 @@ class ServingStack(Stack):
             self, "ServedModelParameter", parameter_name=naming.served_model_parameter, string_value=model_data_url
         )
         for parameter in (name, served):
-            parameter.node.add_dependency(endpoint.served_config)
+            if state:  # what exists only while awake cannot be depended on, but its attribute can be chosen
+                resource = parameter.node.default_child
+                assert isinstance(resource, ssm.CfnParameter)
+                served_config = endpoint.served_config.get_att_string("EndpointConfigName")
+                resource.description = Token.as_string(state.choose(served_config, "asleep"))
+            else:
+                parameter.node.add_dependency(endpoint.served_config)

@@ -9,6 +9,7 @@ from aws_cdk import Environment, Tags
 from constructs import Construct
 
 from config.settings import Settings
+from stacks.constructs.rollout import ServingUpdate
 from stacks.monitoring_stack import MonitoringStack
 from stacks.naming import Naming
 from stacks.serving_stack import ServingStack
@@ -49,6 +50,7 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
             naming=naming,
             dataset=settings.dataset,
             training=settings.training,
+            serving=ServingUpdate.of(settings.endpoint),
             bucket=storage.bucket,
             root=root,
             drift=(settings.monitoring.drift, capture) if settings.monitoring.drift and capture else None,

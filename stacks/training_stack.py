@@ -28,6 +28,7 @@ from stacks.constructs.images import PROCESSING_IMAGE, Images
 from stacks.constructs.job_role import JobRole
 from stacks.constructs.lambda_function import CustomResourceFunction
 from stacks.constructs.retraining import Retraining
+from stacks.constructs.rollout import ServingUpdate
 from stacks.constructs.staged_code import ROOT, staged
 from stacks.constructs.training_images import training_image
 from stacks.constructs.training_run import describe_run
@@ -49,6 +50,8 @@ class TrainingStack(Stack):
         Folder that the dataset's local paths are relative to.
     drift : tuple of Drift and DataCapture, optional
         Whether and how captured requests are compared with the training records.
+    serving : ServingUpdate
+        How a run outside a deploy updates the serving stack.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class TrainingStack(Stack):
         training: Training,
         bucket: s3.IBucket,
         root: Path,
+        serving: ServingUpdate,
         drift: tuple[Drift, DataCapture] | None = None,
         **stack: Any,
     ) -> None:
@@ -86,6 +90,7 @@ class TrainingStack(Stack):
             images=images,
             bucket=bucket,
             job_role=job_role,
+            serving=serving,
             answer=self._answer_function(),
         )
         self.run = describe_run(training, train=train, test=test, code=code, script=script)

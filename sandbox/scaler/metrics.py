@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
-from moto.cloudwatch.models import MetricAggregatedDatum, MetricDatum, MetricDatumBase, Statistics
+from moto.cloudwatch.models import Dimension, MetricAggregatedDatum, MetricDatum, MetricDatumBase, Statistics
 from moto.core.common_models import CloudWatchMetricProvider
 
 from sandbox.runtime import ACCOUNT_ID
@@ -133,6 +133,11 @@ def install(region: str) -> None:
     """Set this file's seams in moto."""
     EndpointMetrics.region = region
     Statistics.get_statistics_for_type = _statistic  # type: ignore[method-assign, assignment] # a seam
+    Dimension.__lt__ = _precedes  # type: ignore[method-assign] # moto's own is no order: three in another one never match
+
+
+def _precedes(one: Dimension, other: Dimension) -> bool:
+    return bool((one.name, one.value) < (other.name, other.value))
 
 
 def _statistic(statistics: Any, name: str) -> Any:

@@ -15,6 +15,7 @@ from config.deployment import Strategy
 from config.settings import Variant
 from stacks.constructs.acknowledgements import acknowledge_wildcards
 from stacks.constructs.deployment_config import deployment_config
+from stacks.constructs.endpoint_state import EndpointState
 from stacks.constructs.lambda_function import CustomResourceFunction
 from stacks.constructs.rollback_alarms import RollbackAlarms
 from stacks.constructs.scaling_policies import ScalingPolicies
@@ -38,6 +39,8 @@ class AutoscaledEndpoint(Construct):
         How an update moves traffic.
     data_capture : DataCaptureConfigProperty, optional
         What of requests and answers is kept, and where.
+    state : EndpointState, optional
+        Whether there is an endpoint at all; without it there always is one.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class AutoscaledEndpoint(Construct):
         scaling: Mapping[str, VariantScaling],
         deployment: Strategy,
         data_capture: sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | None = None,
+        state: EndpointState | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._naming = naming
@@ -88,7 +92,7 @@ class AutoscaledEndpoint(Construct):
                 sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DesiredWeight")
             ],
         )
-        for variant in variants:
+        policies = [
             ScalingPolicies(
                 self,
                 f"{variant.name}Scaling",
@@ -97,7 +101,12 @@ class AutoscaledEndpoint(Construct):
                 variant_name=variant.name,
                 scaling=scaling[variant.name],
             )
+            for variant in variants
+        ]
         self.served_config = self._served_config()
+        if state:
+            for construct in (self.endpoint, *policies, self.served_config):
+                state.only_while_awake(construct)
 
     def _alarms(self, deployment: Strategy, variants: tuple[Variant, ...]) -> RollbackAlarms | None:
         if not deployment.bakes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Duration, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
@@ -65,6 +65,7 @@ class InferenceApi(Construct):
         super().__init__(scope, construct_id)
         self._naming = naming
         self._settings = settings
+        self._function: LambdaFunction | None = None
         rate, burst = settings.throttle(most_instances)
         self.api = self._rest_api(rate, burst)
         callers = ApiCallers(self, "Callers", api=self.api, settings=settings, keep_users=keep_users)
@@ -174,7 +175,13 @@ class InferenceApi(Construct):
         )
         function.add_to_role_policy(self._invoke_statement())
         acknowledge_endpoints(function.execution_role, self._naming)
+        self._function = function
         return function
+
+    def follow(self, endpoint_name: Any) -> None:
+        """Let the function that encodes records ask for the endpoint by this reference, and change after it."""
+        if self._function:
+            self._function.add_environment("ENDPOINT_NAME", Token.as_string(endpoint_name))
 
     def _predict_integration(self, function: LambdaFunction) -> apigateway.AwsIntegration:
         """Return what the CDK's LambdaIntegration is, without the path of the app in its permission's name.

@@ -19,7 +19,7 @@ from stacks.constructs.approved_parameter import ApprovedParameter
 from stacks.constructs.aws_call import aws_call, objects
 from stacks.constructs.failure_path import FailurePath
 from stacks.constructs.model_registry import ModelRegistry, ServedForm
-from stacks.constructs.rollout import Rollout
+from stacks.constructs.rollout import Rollout, ServingUpdate
 from stacks.naming import Naming
 
 EVALUATION = "evaluation/evaluation.json"  # below a run's prefix
@@ -36,6 +36,8 @@ class Promotion(Construct):
         How the model is served, and whether there is an evaluation to keep and to register.
     artifact : str
         What of the run is promoted: the key below its prefix, with ``{job}`` for the training job's name.
+    serving : ServingUpdate
+        How a run outside a deploy updates the serving stack.
     answer : IFunction
         Tells CloudFormation, where a deploy asked for the run.
     """
@@ -49,11 +51,13 @@ class Promotion(Construct):
         bucket: s3.IBucket,
         served: ServedForm,
         artifact: str,
+        serving: ServingUpdate,
         answer: lambda_.IFunction,
         failure: FailurePath,
     ) -> None:
         super().__init__(scope, construct_id)
         self._naming = naming
+        self._serving = serving
         self._bucket = bucket
         self._failure = failure
         self._is_evaluated = served.is_evaluated
@@ -70,6 +74,7 @@ class Promotion(Construct):
             self,
             "Rollout",
             stack_name=self._naming.stack("serving"),
+            serving=self._serving,
             approved=self._approved,
             failure=self._failure,
         )

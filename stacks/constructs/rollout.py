@@ -10,21 +10,46 @@ CloudFormation updates with the role the stack was deployed with, so nothing is 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from config.settings import Endpoint
 from stacks.constructs.approved_parameter import ApprovedParameter
 from stacks.constructs.aws_call import aws_call
+from stacks.constructs.endpoint_state import PARAMETER
 from stacks.constructs.failure_path import FailurePath
 
-KEPT_PARAMETERS = ("ApprovedModel", "BootstrapVersion")  # all of the serving stack's; a test holds the list
+KEPT_PARAMETERS = ("ApprovedModel", "BootstrapVersion")  # of every serving stack that trains; a test holds the list
 BOOTSTRAP_VERSION = "cdk-bootstrap/*/version"  # what BootstrapVersion names, whatever the qualifier
 POLL = Duration.seconds(15)
-MOST_POLLS = 240  # an hour: what an endpoint's update may take with its provisioning
 NOTHING_TO_DO = ("*No updates are to be performed*", "*does not exist*")  # same model again; nothing serves yet
+
+
+@dataclass(frozen=True)
+class ServingUpdate:
+    """What an update of the serving stack from outside must know of its settings.
+
+    Parameters
+    ----------
+    parameters : tuple of str
+        All of the stack's; they keep their values.
+    longest_seconds : int
+        What an endpoint's update may take with its provisioning.
+    """
+
+    parameters: tuple[str, ...]
+    longest_seconds: int
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> ServingUpdate:
+        """Read the settings of an endpoint."""
+        state = (PARAMETER,) if endpoint.sleep else ()
+        return cls((*KEPT_PARAMETERS, *state), endpoint.deployment.maximum_execution_timeout_seconds)
 
 
 class Rollout(Construct):
@@ -34,15 +59,25 @@ class Rollout(Construct):
     ----------
     stack_name : str
         Name of the serving stack.
+    serving : ServingUpdate
+        Its parameters, and how long it may take.
     approved : ApprovedParameter
         What the serving stack reads at every update.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, stack_name: str, approved: ApprovedParameter, failure: FailurePath
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stack_name: str,
+        serving: ServingUpdate,
+        approved: ApprovedParameter,
+        failure: FailurePath,
     ) -> None:
         super().__init__(scope, construct_id)
         self._stack_name = stack_name
+        self._serving = serving
         self._stack_arn = Stack.of(self).format_arn(
             service="cloudformation", resource="stack", resource_name=f"{stack_name}/*"
         )
@@ -70,7 +105,7 @@ class Rollout(Construct):
             parameters={
                 "StackName": self._stack_name,
                 "UsePreviousTemplate": True,
-                "Parameters": [{"ParameterKey": key, "UsePreviousValue": True} for key in KEPT_PARAMETERS],
+                "Parameters": [{"ParameterKey": key, "UsePreviousValue": True} for key in self._serving.parameters],
                 "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
             },
             iam_resources=[self._stack_arn],
@@ -120,7 +155,8 @@ class Rollout(Construct):
         return wait
 
     def _may_wait(self, condition: sfn.Condition) -> sfn.Condition:
-        return sfn.Condition.and_(condition, sfn.Condition.number_less_than("$.rollout.polls", MOST_POLLS))
+        most_polls = self._serving.longest_seconds // int(POLL.to_seconds())
+        return sfn.Condition.and_(condition, sfn.Condition.number_less_than("$.rollout.polls", most_polls))
 
     def _wait(self, what: str) -> sfn.Chain:
         count = sfn.Pass(

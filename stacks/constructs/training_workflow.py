@@ -32,6 +32,7 @@ from stacks.constructs.job_states import job_statements
 from stacks.constructs.lambda_function import RETENTION
 from stacks.constructs.model_registry import ServedForm
 from stacks.constructs.promotion import Promotion
+from stacks.constructs.rollout import ServingUpdate
 from stacks.constructs.served_comparison import ServedComparison
 from stacks.constructs.training_images import hosting_image
 from stacks.constructs.training_jobs import TrainingJobs
@@ -51,6 +52,8 @@ class TrainingWorkflow(Construct):
     ----------
     script : TrainingScript, optional
         What trains instead of an algorithm.
+    serving : ServingUpdate
+        How a run outside a deploy updates the serving stack.
     answer : IFunction
         Tells CloudFormation how a run ended, where a deploy asked for it.
     """
@@ -66,12 +69,14 @@ class TrainingWorkflow(Construct):
         images: Images,
         bucket: s3.IBucket,
         job_role: iam.IRole,
+        serving: ServingUpdate,
         answer: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         self._naming = naming
         self._training = training
         self._bucket = bucket
+        self._serving = serving
         self._wildcards = {f"{answer.function_arn}:*": "the CDK lets a task invoke the versions of its function too"}
         self._failure = FailurePath(self, "Failure", answer=answer)
         self._jobs = TrainingJobs(
@@ -109,6 +114,7 @@ class TrainingWorkflow(Construct):
                 is_evaluated=training.learner.labelled,
             ),
             artifact=SCRIPTED_ARTIFACT if training.script else ARTIFACT,
+            serving=self._serving,
             answer=answer,
             failure=self._failure,
         )

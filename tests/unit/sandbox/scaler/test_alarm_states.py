@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from moto.cloudwatch.models import Statistics
+from moto.cloudwatch.models import Dimension, Statistics
 
 from sandbox.scaler import metrics
 from sandbox.scaler.alarm_states import AlarmStates
@@ -22,6 +22,7 @@ def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(EndpointMetrics, "_data", {})
     monkeypatch.setattr(EndpointMetrics, "region", "us-east-1")
     monkeypatch.setattr(Statistics, "get_statistics_for_type", metrics._statistic)
+    monkeypatch.setattr(Dimension, "__lt__", metrics._precedes)
     with mock_aws():
         yield boto3.client("cloudwatch", "us-east-1", aws_access_key_id="-", aws_secret_access_key="-")
 
@@ -40,7 +41,11 @@ def minute(index: int, requests: int, errors: int, *, latency_us: int = 1_000, c
 
 
 def put_alarm(cloudwatch: Any, metric: str, threshold: float, **statistic: str) -> None:
-    dimensions = {"EndpointName": ENDPOINT, "VariantName": VARIANT, "EndpointConfigName": CONFIG}
+    dimensions = {
+        "EndpointConfigName": CONFIG,
+        "EndpointName": ENDPOINT,
+        "VariantName": VARIANT,
+    }  # as the CDK sorts them
     cloudwatch.put_metric_alarm(
         AlarmName=metric,
         Namespace="AWS/SageMaker",
