@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -66,8 +67,9 @@ class Delivery:
         )
 
     def _start_execution(self, target: dict[str, Any], message: str) -> None:
+        name = str(uuid.uuid4())  # as AWS names it; moto would call each None, and refuse the second one
         self._client("stepfunctions", target.get("RoleArn")).start_execution(
-            stateMachineArn=target["Arn"], input=message
+            stateMachineArn=target["Arn"], name=name, input=message
         )
 
     def _publish(self, target: dict[str, Any], message: str) -> None:
