@@ -20,8 +20,9 @@ from botocore.credentials import Credentials as BotoCredentials
 from cli import load_generators
 from cli.load_generators import Credentials, Load, run_jmeter, run_locust
 from cli.load_generators import Test as LoadTest
-from loadtest.results import read_jtl
+from loadtest.results import Samples, read_jtl
 from loadtest.verdict import Criteria
+from tests.integration.scaling.conftest import Scalable
 
 JARS = Path("/usr/share/java")
 JMETER = Path("/usr/share/jmeter/bin/ApacheJMeter.jar")
@@ -152,6 +153,26 @@ def test_broken_model_fails_the_test(api: Api, jmeter: Options, tmp_path: Path, 
     else:
         results = run_locust(test)
     failures = Criteria().failures(read_jtl(results))
+    assert "error share is 1, at most 0.01 is wanted" in failures
+
+
+@pytest.mark.parametrize("generator", ["jmeter", "locust"])
+def test_deployed_model_that_cannot_score_the_records_fails_the_test(
+    scalable: Scalable, jmeter: Options, tmp_path: Path, generator: str
+) -> None:
+    def samples_of(folder: str) -> Samples:
+        load = Load.ramp_and_hold(5, 2, 6)
+        (tmp_path / folder).mkdir()
+        test = LoadTest(
+            url=scalable.url, headers={}, records=RECORDS, load=load, credentials=None, folder=tmp_path / folder
+        )
+        if generator == "locust":
+            return read_jtl(run_locust(test))
+        return read_jtl(run_jmeter(test, ramp_seconds=2, hold_seconds=6, jmeter=jmeter))
+
+    assert Criteria().failures(samples_of("sound")) == []
+    with scalable.instead(scalable.serve(f"narrow-{generator}", [[1.0]] * 2)):  # the records have three columns
+        failures = Criteria().failures(samples_of("broken"))
     assert "error share is 1, at most 0.01 is wanted" in failures
 
 

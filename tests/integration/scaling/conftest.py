@@ -4,6 +4,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,20 @@ class Scalable:
         }
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
         return name
+
+    @contextmanager
+    def instead(self, config: str) -> Iterator[None]:
+        """Serve another configuration for a while."""
+        before = self.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
+        self._update(config)
+        try:
+            yield
+        finally:
+            self._update(before)
+
+    def _update(self, config: str) -> None:
+        self.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=config)
+        self.in_service()
 
     def scale_to(self, count: int) -> None:
         self.sagemaker.update_endpoint_weights_and_capacities(
