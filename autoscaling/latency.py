@@ -158,7 +158,8 @@ def max_utilisation(servers: int, time: float, share: float) -> float:
     float
         Between 0 and MAX_UTILISATION; 0 if even an idle server is too slow.
     """
-    return float(np.interp(share, _tail_table(servers, time), _GRID)) if _tail_table(servers, time)[0] <= share else 0.0
+    tails = _tail_table(servers, time)
+    return float(np.interp(share, tails, _GRID)) if tails[0] <= share else 0.0
 
 
 def closed_wait(users: Floats, rate: Floats | float, outside_seconds: float, share: float) -> Floats:

@@ -1,7 +1,7 @@
 """Search policies: a grid of plain ones, random ones, then small changes of the best."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -69,18 +69,25 @@ def search(
     found: list[tuple[Recipe, Candidate]] = []
     seen: set[VariantScaling] = set()
     for _ in range(rounds + 1):
-        batch = {}
-        for recipe in recipes:
-            policy = policy_of(recipe, option.per_minute, maximum, floor)
-            if policy not in seen:
-                batch[policy] = recipe
+        policies = [(policy_of(recipe, option.per_minute, maximum, floor), recipe) for recipe in recipes]
+        batch = {policy: recipe for policy, recipe in policies if policy not in seen}
         seen |= batch.keys()
-        scores = judge(list(batch)) if batch else []
-        found += [
-            (recipe, Candidate(option, policy, score))
-            for (policy, recipe), score in zip(batch.items(), scores, strict=True)
-        ]
+        found += _judged(option, batch, judge)
         parents = sorted((item for item in found if accept(item[1].score)), key=lambda item: item[1].score.cost_usd)
         parents = parents[:_PARENTS] or [min(found, key=lambda item: item[1].score.worst_error_share)]
         recipes = [changed_recipe(parents[index % len(parents)][0], random, maximum) for index in range(a_round)]
     return [candidate for _, candidate in found]
+
+
+def _judged(
+    option: InstanceOption,
+    batch: Mapping[VariantScaling, Recipe],
+    judge: Callable[[Sequence[VariantScaling]], list[Score]],
+) -> list[tuple[Recipe, Candidate]]:
+    if not batch:
+        return []
+    scores = judge(list(batch))
+    return [
+        (recipe, Candidate(option, policy, score))
+        for (policy, recipe), score in zip(batch.items(), scores, strict=True)
+    ]

@@ -18,7 +18,7 @@ from autoscaling.open_loop import open_service_level
 from autoscaling.policies import VariantScaling
 from autoscaling.result import Simulation
 from autoscaling.scaler_run import ScalerRun
-from autoscaling.service_level import demand
+from autoscaling.service_level import ServiceLevel, demand
 from autoscaling.workload import OpenLoop, Workload
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -64,13 +64,9 @@ def simulate(
     first = min(max(first, scaling.min_capacity), scaling.max_capacity)
     run = ScalerRun(scaling, workload, capacity=capacity, delays=delays, first=first, starts_at=starts_at)
     run.advance()
-    tick_seconds, in_service = run.tick_seconds, _by_tick(run.in_service, run.ticks)
-    if isinstance(workload, OpenLoop):
-        level = open_service_level(arrivals_of(workload, tick_seconds), in_service, tick_seconds, capacity, slo)
-    else:
-        level = closed_service_level(workload, in_service, tick_seconds, capacity, slo)
+    in_service = _by_tick(run.in_service, run.ticks)
     return Simulation(
-        tick_seconds=tick_seconds,
+        tick_seconds=run.tick_seconds,
         workload=workload,
         capacity=capacity,
         slo=slo,
@@ -78,10 +74,18 @@ def simulate(
         demand=needed,
         in_service=in_service,
         desired=_by_tick(run.desired, run.ticks),
-        level=level,
+        level=_service_level(workload, in_service, run.tick_seconds, capacity, slo),
         decisions=tuple(run.decisions),
         changes=tuple(run.changes),
     )
+
+
+def _service_level(
+    workload: Workload, in_service: Floats, tick_seconds: float, capacity: InstanceCapacity, slo: Slo
+) -> ServiceLevel:
+    if isinstance(workload, OpenLoop):
+        return open_service_level(arrivals_of(workload, tick_seconds), in_service, tick_seconds, capacity, slo)
+    return closed_service_level(workload, in_service, tick_seconds, capacity, slo)
 
 
 def _by_tick(changes: Sequence[tuple[int, int]], ticks: int) -> Floats:
