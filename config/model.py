@@ -29,8 +29,8 @@ class Model(Group):
     """A Python file with model_fn, input_fn, predict_fn and output_fn, or some of them."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables of the serving container."""
-    network_isolation: bool = False
-    """Run the container without any network, SageMaker's own included."""
+    network_isolation: bool | None = None
+    """Run the container without any network; by default security.network_isolation."""
 
     @model_validator(mode="before")
     @classmethod

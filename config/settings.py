@@ -18,8 +18,10 @@ from config.deployment import AllAtOnce, Deployment, misfits
 from config.group import Group
 from config.model import OWN_CONTAINER, Model
 from config.monitoring import Monitoring
+from config.network import Network
 from config.notebook import Notebook
 from config.pipeline import Pipeline
+from config.security import Security
 from config.sleep import Sleep
 from config.training import InstanceType, Training
 
@@ -121,6 +123,9 @@ class Settings(Group):
     """How variants scale that bring no `scaling` of their own."""
     api: Api = Api()
     monitoring: Monitoring = Monitoring()
+    security: Security = Security()
+    network: Network | None = None
+    """A VPC of its own; by default jobs, models and functions run in none."""
     pipeline: Pipeline | None = None
     """Deploy here on git push: `make deploy ENV=... PIPELINE=yes` once, then the pipeline changes itself too."""
     notebook: Notebook | None = None
@@ -195,6 +200,12 @@ class Settings(Group):
     def in_own_container(self, model: Model) -> bool:
         """Return whether serving/Dockerfile serves `model`, and not AWS's image."""
         return model.framework == "onnx" or self.endpoint.container == "fast"
+
+    def is_isolated(self, model: Model) -> bool:
+        """Return whether the container of `model` has no network; that of a training script fetches its source."""
+        if model.network_isolation is not None:
+            return model.network_isolation
+        return self.security.network_isolation and not (model.source == "train" and self.training.script is not None)
 
     @property
     def needs_own_container(self) -> bool:

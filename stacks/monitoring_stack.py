@@ -6,7 +6,6 @@ from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -19,6 +18,8 @@ from stacks.constructs.cost_budget import CostBudget
 from stacks.constructs.drift_check import DIMENSION, METRIC, NAMESPACE
 from stacks.constructs.endpoint_metrics import PERIOD, VariantMetrics
 from stacks.constructs.inference_api import STAGE
+from stacks.constructs.notice_topic import NoticeTopic
+from stacks.constructs.protection import Protection
 from stacks.naming import Naming
 
 AT_THE_LIMIT_MINUTES = 15  # as long as a scale-out may take with its provisioning
@@ -47,12 +48,15 @@ class MonitoringStack(Stack):
         settings: Settings,
         workflow: sfn.IStateMachine | None,
         drift_check: sfn.IStateMachine | None,
+        protection: Protection,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
         self._settings = settings
         self._naming = naming
-        topic = sns.Topic(self, "AlarmTopic", display_name=f"{naming.prefix} alarms", enforce_ssl=True)
+        topic = NoticeTopic(
+            self, "AlarmTopic", "cloudwatch.amazonaws.com", key=protection.key, display_name=f"{naming.prefix} alarms"
+        )
         if settings.monitoring.email:
             topic.add_subscription(subscriptions.EmailSubscription(settings.monitoring.email))
         self._alarms = Alarms(self, "Alarms", topic=topic)

@@ -15,6 +15,7 @@ from config.notebook import Notebook
 from stacks.constructs.acknowledgements import acknowledge, acknowledge_wildcards
 from stacks.constructs.images import LINEAR_LEARNER, Images
 from stacks.constructs.job_role import ANY_RESOURCE, LOG_STREAMS, log_statement, metric_statement, pull_statements
+from stacks.constructs.protection import Protection
 from stacks.naming import Naming
 
 PLATFORM = "notebook-al2023-v1"
@@ -40,10 +41,12 @@ class NotebookStack(Stack):
         naming: Naming,
         notebook: Notebook,
         bucket: s3.IBucket,
+        protection: Protection,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
         role = self._role(bucket)
+        protection.let_use_key(role, "Decrypt", "GenerateDataKey")
         scripts = sagemaker.CfnNotebookInstanceLifecycleConfig(
             self,
             "Scripts",
@@ -63,12 +66,14 @@ class NotebookStack(Stack):
             platform_identifier=PLATFORM,
             role_arn=role.role_arn,
             root_access="Disabled",
+            kms_key_id=protection.key.key_id if protection.key else None,
             default_code_repository=notebook.repository,
             lifecycle_config_name=scripts.attr_notebook_instance_lifecycle_config_name,
         )
         instance.node.add_dependency(role)
         acknowledge(instance, "SM1", "it needs no network of yours; put it into a VPC where your data is in one")
-        acknowledge(instance, "SM2", "its volume holds code and scratch files, encrypted with a key of AWS")
+        if not protection.key:
+            acknowledge(instance, "SM2", "[security] kms = false in the settings: the volume has a key of AWS")
         acknowledge(instance, "SM3", "it clones a repository and installs packages")
         CfnOutput(self, "NotebookName", value=f"{naming.prefix}-notebook")
 

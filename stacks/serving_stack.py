@@ -26,6 +26,7 @@ from stacks.constructs.hosted_model import HostedModel
 from stacks.constructs.images import WITH_GPU
 from stacks.constructs.inference_api import InferenceApi
 from stacks.constructs.model_container import Container, pretrained_container, trained_container
+from stacks.constructs.protection import Protection
 from stacks.constructs.rollback_alarms import watch_statement
 from stacks.constructs.rollout import BOOTSTRAP_VERSION
 from stacks.constructs.serving_image import ServingImage
@@ -50,12 +51,14 @@ class ServingStack(Stack):
         naming: Naming,
         settings: Settings,
         bucket: s3.IBucket,
+        protection: Protection,
         root: Path,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
         self._settings = settings
         self._bucket = bucket
+        self._protection = protection
         self._root = root
         self._hosted: dict[tuple[str, bool], HostedModel] = {}
         self._naming = naming
@@ -75,6 +78,7 @@ class ServingStack(Stack):
             data_capture=self._capture(),
             state=state,
         )
+        protection.endpoint_config(endpoint.config, [variant.instance_type for variant in variants])
         api = InferenceApi(
             self,
             "Inference",
@@ -84,6 +88,7 @@ class ServingStack(Stack):
             with_predictions=settings.trains and settings.training.learner.labelled,
             most_instances=sum(settings.scaling_of(variant).max_capacity for variant in variants),
             keep_users=settings.project.retain_data,
+            protection=protection,
         )
         if state:
             AsleepApi(self, "AsleepApi", api=api.api, state=state, endpoint=endpoint.endpoint)
@@ -100,7 +105,12 @@ class ServingStack(Stack):
 
     def _capture(self) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | None:
         wanted = self._settings.endpoint.data_capture
-        return capture_into(self._bucket, wanted, [each.role for each in self._hosted.values()]) if wanted else None
+        if not wanted:
+            return None
+        roles = [each.role for each in self._hosted.values()]
+        for role in roles:
+            self._protection.let_use_key(role, "GenerateDataKey")
+        return capture_into(self._bucket, wanted, roles)
 
     def _approved_model(self, naming: Naming) -> str:
         parameter = CfnParameter(
@@ -122,9 +132,10 @@ class ServingStack(Stack):
                 self,
                 "Hosted" if is_main else f"{variant.name}Hosted",
                 container=lambda scope: self._container(scope, model, variant.instance_type),
-                network_isolation=model.network_isolation,
+                network_isolation=self._settings.is_isolated(model),
                 statements=self._watching(),
             )
+            self._protection.model(self._hosted[key])
         return self._hosted[key]
 
     def _watching(self) -> list[iam.PolicyStatement]:

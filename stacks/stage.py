@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Environment, Tags
+from aws_cdk import Environment, Stack, Tags
 from constructs import Construct
 
 from config.settings import Settings
+from stacks.constructs.protection import Network
 from stacks.constructs.rollout import ServingUpdate
 from stacks.monitoring_stack import MonitoringStack
 from stacks.naming import Naming
+from stacks.network_stack import NetworkStack
 from stacks.serving_stack import ServingStack
 from stacks.storage_stack import StorageStack
 from stacks.training_stack import TrainingStack
@@ -33,13 +35,24 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
         return {"construct_id": naming.stack(thing), "stack_name": naming.stack(thing), "env": account}
 
     capture = settings.endpoint.data_capture
-    storage = StorageStack(scope, **named("storage"), project=settings.project, capture=capture)
+    network = NetworkStack(scope, **named("network"), network=settings.network) if settings.network else None
+    storage = StorageStack(
+        scope,
+        **named("storage"),
+        naming=naming,
+        project=settings.project,
+        security=settings.security,
+        capture=capture,
+        network=Network(network.vpc, network.workloads) if network else None,
+    )
+    protection = storage.protection
     serving = ServingStack(
         scope,
         **named("serving"),
         naming=naming,
         settings=settings,
         bucket=storage.bucket,
+        protection=protection,
         root=root,
     )
     training = None
@@ -52,6 +65,7 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
             training=settings.training,
             serving=ServingUpdate.of(settings.endpoint),
             bucket=storage.bucket,
+            protection=protection,
             root=root,
             drift=(settings.monitoring.drift, capture) if settings.monitoring.drift and capture else None,
         )
@@ -64,17 +78,22 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
         settings=settings,
         workflow=workflow,
         drift_check=training.drift_check if training else None,
+        protection=protection,
     )
     monitoring.add_stack_dependency(serving, "it watches what is served")
+    stacks: list[Stack] = [storage, serving, monitoring, *filter(None, [network, training])]
     if settings.notebook:
         from stacks.notebook_stack import NotebookStack  # noqa: PLC0415 - most environments have none
 
-        NotebookStack(
+        notebook = NotebookStack(
             scope,
             **named("notebook"),
             naming=naming,
             notebook=settings.notebook,
             bucket=storage.bucket,
+            protection=protection,
         )
+        stacks.append(notebook)
+    protection.log_groups(stacks)
     for key, value in {"project": settings.project.name, "env": env, **settings.project.tags}.items():
         Tags.of(scope).add(key, value)

@@ -10,30 +10,52 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from config.data_capture import DataCapture
+from config.security import Security
 from config.settings import Project
 from stacks.constructs.acknowledgements import acknowledge_wildcards
 from stacks.constructs.lambda_function import CustomResourceFunction
+from stacks.constructs.protection import Network, Protection
+from stacks.constructs.stage_key import StageKey
+from stacks.naming import Naming
 
 ACCESS_LOGS_KEPT = Duration.days(90)
 
 
 class StorageStack(Stack):
-    """One versioned, encrypted bucket that only TLS reaches and nobody makes public.
+    """One versioned, encrypted bucket that only TLS reaches and nobody makes public, and the environment's key.
 
     `runs/` expires; `models/` never does, because scaling out downloads the artifact again.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, project: Project, capture: DataCapture | None, **stack: Any
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        naming: Naming,
+        project: Project,
+        security: Security,
+        capture: DataCapture | None,
+        network: Network | None,
+        **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
         removal_policy = RemovalPolicy.RETAIN if project.retain_data else RemovalPolicy.DESTROY
+        key = StageKey(self, "Key", naming=naming, removal_policy=removal_policy) if security.kms else None
+        self.protection = Protection(
+            key=key,
+            isolated=security.network_isolation,
+            network=network,
+            log_retention_days=security.log_retention_days,
+        )
         self._logs = self._log_bucket(removal_policy)
         self.bucket = s3.Bucket(
             self,
             "DataBucket",
             versioned=True,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=key,
+            bucket_key_enabled=True if key else None,  # one call of KMS for many objects
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,

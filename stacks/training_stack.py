@@ -27,6 +27,7 @@ from stacks.constructs.drift_check import DriftCheck
 from stacks.constructs.images import PROCESSING_IMAGE, Images
 from stacks.constructs.job_role import JobRole
 from stacks.constructs.lambda_function import CustomResourceFunction
+from stacks.constructs.protection import Protection
 from stacks.constructs.retraining import Retraining
 from stacks.constructs.rollout import ServingUpdate
 from stacks.constructs.staged_code import ROOT, staged
@@ -63,6 +64,7 @@ class TrainingStack(Stack):
         dataset: Dataset,
         training: Training,
         bucket: s3.IBucket,
+        protection: Protection,
         root: Path,
         serving: ServingUpdate,
         drift: tuple[Drift, DataCapture] | None = None,
@@ -77,6 +79,8 @@ class TrainingStack(Stack):
         job_role = JobRole(
             self, "JobRole", bucket=bucket, repository_arns=[images.repository_arn(image) for image in used]
         )
+        protection.let_join_network(job_role)
+        protection.let_use_key(job_role, "Decrypt", "GenerateDataKey", "CreateGrant")
         script = self._script(training, root, job_role)
         train.grant_read(job_role)
         test.grant_read(job_role)
@@ -92,6 +96,7 @@ class TrainingStack(Stack):
             job_role=job_role,
             serving=serving,
             answer=self._answer_function(),
+            protection=protection,
         )
         self.run = describe_run(training, train=train, test=test, code=code, script=script)
         CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
@@ -109,6 +114,7 @@ class TrainingStack(Stack):
                 naming=naming,
                 settings=training.retraining,
                 machine=self.workflow.state_machine,
+                key=protection.key,
                 train_uri=dataset.train if dataset.train.startswith("s3://") else None,
             )
             CfnOutput(self, "RunsTopicArn", value=retraining.topic.topic_arn)
@@ -127,6 +133,7 @@ class TrainingStack(Stack):
                 bucket=bucket,
                 train=train,
                 code=drift_code,
+                protection=protection,
                 images=images,
                 job_role=job_role,
             ).state_machine

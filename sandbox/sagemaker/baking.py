@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-
-from sandbox.runtime import Runtime
+from typing import Any
 
 POLL_SECONDS = 0.1
 EVALUATION_PATIENCE_SECONDS = 120.0  # for the scaler's look at the last minute; longer and something is wrong with it
@@ -34,8 +33,13 @@ class Oven:
         """Learn that the alarms now stand as everything before `begun` (monotonic clock) makes them."""
         self._evaluated = begun
 
-    def bake(self, seconds: float, runtime: Runtime, alarms: Sequence[str], closing: threading.Event) -> None:
+    def bake(self, seconds: float, cloudwatch: Any, alarms: Sequence[str], closing: threading.Event) -> None:
         """Wait `seconds` of the sandbox's time, and until the alarms have been evaluated with what happened in it.
+
+        Parameters
+        ----------
+        cloudwatch : boto3 client
+            Of the role that looks at the alarms.
 
         Raises
         ------
@@ -46,7 +50,7 @@ class Oven:
         """
         end = time.monotonic() + seconds / self.time_scale
         while True:
-            _check(runtime, alarms)
+            _check(cloudwatch, alarms)
             now = time.monotonic()
             if now >= end and (self._has_evaluated(end) or not alarms or now >= end + EVALUATION_PATIENCE_SECONDS):
                 return
@@ -57,9 +61,9 @@ class Oven:
         return self._evaluated is None or self._evaluated >= end
 
 
-def _check(runtime: Runtime, alarms: Sequence[str]) -> None:
+def _check(cloudwatch: Any, alarms: Sequence[str]) -> None:
     if not alarms:
         return
-    described = runtime.client("cloudwatch").describe_alarms(AlarmNames=list(alarms))["MetricAlarms"]
+    described = cloudwatch.describe_alarms(AlarmNames=list(alarms))["MetricAlarms"]
     if tripped := sorted(alarm["AlarmName"] for alarm in described if alarm["StateValue"] == "ALARM"):
         raise AlarmError(f"One or more alarms went off during the update: {', '.join(tripped)}")

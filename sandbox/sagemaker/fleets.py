@@ -42,6 +42,10 @@ class Fleets:
             Variant.from_config(item, self._model(item["ModelName"]), HEALTH_CHECK_SECONDS) for item in config.variants
         ]
 
+    def client(self, service: str, variant: Variant) -> Any:
+        """Return a client of the role that a variant's model runs with."""
+        return self.runtime.client(service, self._model(variant.model_name).request["ExecutionRoleArn"])
+
     def launch(self, endpoint: Endpoint, variant: Variant, count: int) -> list[Server]:
         """Start `count` instances of a variant and return them when all are healthy; raises LaunchError."""
         return self._fleet(endpoint, variant).launch(self._model(variant.model_name), count)

@@ -93,7 +93,7 @@ class Update:
 
     def wait_for_termination(self) -> None:
         """Keep the old instances for the time the policy says; raises GoingDownError."""
-        self._oven.bake(self._policy.termination_seconds, self._fleets.runtime, (), self._fleets.closing)
+        self._oven.bake(self._policy.termination_seconds, None, (), self._fleets.closing)
 
     def _launch(self, counts: Mapping[str, int]) -> None:
         begun = time.monotonic()
@@ -106,7 +106,8 @@ class Update:
         self._fleets.route_both(self._endpoint, counts)
 
     def _bake(self, seconds: float) -> None:
-        self._oven.bake(seconds, self._fleets.runtime, self._policy.alarms, self._fleets.closing)
+        cloudwatch = self._fleets.client("cloudwatch", self._endpoint.next_variants[0])
+        self._oven.bake(seconds, cloudwatch, self._policy.alarms, self._fleets.closing)
         self._spend(seconds)
 
     def _spend(self, seconds: float) -> None:

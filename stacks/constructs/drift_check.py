@@ -22,6 +22,7 @@ from stacks.constructs.images import PROCESSING_IMAGE, Images
 from stacks.constructs.job_role import read_statements
 from stacks.constructs.job_states import PROCESSING, job_state, job_statements, processing_parameters
 from stacks.constructs.lambda_function import RETENTION
+from stacks.constructs.protection import Protection
 from stacks.naming import Naming
 
 NAMESPACE, METRIC, DIMENSION = "SageScale", "LargestPsi", "Environment"
@@ -54,12 +55,14 @@ class DriftCheck(Construct):
         code: Asset,
         images: Images,
         job_role: iam.Role,
+        protection: Protection,
     ) -> None:
         super().__init__(scope, construct_id)
         self._naming = naming
         self._settings = settings
         self._bucket = bucket
         self._prefix = f"{capture.prefix}/"
+        self._protection = protection
         self._let_job_read(job_role)
         run = {"code_uri": code.s3_object_url, "code_file": code.s3_object_key, "train_uri": train.uri}
         self.state_machine = sfn.StateMachine(
@@ -71,6 +74,7 @@ class DriftCheck(Construct):
             tracing_enabled=True,
         )
         self._permit(job_role)
+        protection.let_use_key(self.state_machine, "Decrypt")  # it reads reports
         clock = events.Rule(self, "Clock", schedule=events.Schedule.expression(settings.schedule))
         clock.add_target(targets.SfnStateMachine(self.state_machine))
 
@@ -158,14 +162,16 @@ class DriftCheck(Construct):
             self,
             "Compare",
             action="createProcessingJob",
-            parameters=processing_parameters(
-                "drift",
-                job=self._settings.job,
-                image_uri=images.uri(PROCESSING_IMAGE),
-                role_arn=job_role.role_arn,
-                arguments=["drift", *options, "--least-rows", str(self._settings.least_rows)],
-                inputs={"train": "$.run.train_uri", "captured": "$.captured_uri"},
-                outputs={"drift": "drift"},
+            parameters=self._protection.job(
+                processing_parameters(
+                    "drift",
+                    job=self._settings.job,
+                    image_uri=images.uri(PROCESSING_IMAGE),
+                    role_arn=job_role.role_arn,
+                    arguments=["drift", *options, "--least-rows", str(self._settings.least_rows)],
+                    inputs={"train": "$.run.train_uri", "captured": "$.captured_uri"},
+                    outputs={"drift": "drift"},
+                )
             ),
             max_runtime_seconds=self._settings.job.max_runtime_seconds,
             result_path=sfn.JsonPath.DISCARD,

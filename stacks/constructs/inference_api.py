@@ -22,6 +22,7 @@ from stacks.constructs.api_logs import AccessLog, keep_execution_log, let_api_ga
 from stacks.constructs.autoscaled_endpoint import acknowledge_endpoints, endpoints_arn
 from stacks.constructs.lambda_function import LambdaFunction
 from stacks.constructs.prediction_request import validate_predictions
+from stacks.constructs.protection import Protection
 from stacks.constructs.staged_code import ROOT
 from stacks.naming import Naming
 
@@ -61,11 +62,13 @@ class InferenceApi(Construct):
         with_predictions: bool,
         most_instances: int,
         keep_users: bool,
+        protection: Protection,
     ) -> None:
         super().__init__(scope, construct_id)
         self._naming = naming
         self._settings = settings
         self._function: LambdaFunction | None = None
+        self._protection = protection
         rate, burst = settings.throttle(most_instances)
         self.api = self._rest_api(rate, burst)
         callers = ApiCallers(self, "Callers", api=self.api, settings=settings, keep_users=keep_users)
@@ -174,6 +177,7 @@ class InferenceApi(Construct):
             libraries=True,
         )
         function.add_to_role_policy(self._invoke_statement())
+        self._protection.function(function)
         acknowledge_endpoints(function.execution_role, self._naming)
         self._function = function
         return function

@@ -6,6 +6,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
@@ -24,6 +25,8 @@ class Retraining(Construct):
 
     Parameters
     ----------
+    key : IKey or None
+        Encrypts the topic.
     train_uri : str, optional
         S3 prefix of the training records, where they are in S3.
     """
@@ -36,6 +39,7 @@ class Retraining(Construct):
         naming: Naming,
         settings: RetrainingSettings,
         machine: sfn.IStateMachine,
+        key: kms.IKey | None,
         train_uri: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -50,7 +54,7 @@ class Retraining(Construct):
             clock.add_target(targets.LambdaFunction(self._function))
         if settings.on_new_data:
             self._follow_uploads()
-        self.topic = self._tell()
+        self.topic = self._tell(key)
 
     def _make_function(self) -> LambdaFunction:
         role = iam.Role(self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
@@ -106,8 +110,8 @@ class Retraining(Construct):
         uploads = events.Rule(self, "Uploads", event_pattern=pattern)
         uploads.add_target(targets.LambdaFunction(self._function))
 
-    def _tell(self) -> sns.Topic:
-        topic = sns.Topic(self, "Topic", enforce_ssl=True)
+    def _tell(self, key: kms.IKey | None) -> sns.Topic:
+        topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)  # the rule's target lets EventBridge publish
         for address in self._settings.notify:
             topic.add_subscription(subscriptions.EmailSubscription(address))
         ended = events.EventPattern(

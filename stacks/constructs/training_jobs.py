@@ -19,6 +19,7 @@ from config.tuning import Tuning
 from stacks.constructs.failure_path import FailurePath
 from stacks.constructs.images import PROCESSING_IMAGE, Images, PrebuiltImage
 from stacks.constructs.job_states import PROCESSING, job_state, processing_parameters, training_parameters
+from stacks.constructs.protection import Protection
 from stacks.constructs.training_images import evaluation_image, training_image
 from stacks.constructs.training_script import TrainingScript
 from stacks.constructs.tuning_job import tuning_parameters
@@ -47,6 +48,7 @@ class TrainingJobs(Construct):
         script: TrainingScript | None,
         images: Images,
         role: iam.IRole,
+        protection: Protection,
         failure: FailurePath,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -55,6 +57,7 @@ class TrainingJobs(Construct):
         self._script = script
         self._images = images
         self._role = role
+        self._protection = protection
         self._failure = failure
         fit = self._tune(training.tuning) if training.tuning else self._train()
         self.chain = sfn.Chain.start(self._preprocess()).next(fit)
@@ -81,7 +84,7 @@ class TrainingJobs(Construct):
             self,
             "Train",
             action="createTrainingJob",
-            parameters=self._training_parameters(),
+            parameters=self._protected(self._training_parameters()),
             max_runtime_seconds=self._training.max_runtime_seconds,
             result_selector={"job.$": "$.TrainingJobName", "model_data_url.$": "$.ModelArtifacts.S3ModelArtifacts"},
             result_path="$.trained",
@@ -94,11 +97,13 @@ class TrainingJobs(Construct):
             self,
             "Tune",
             action="createHyperParameterTuningJob",
-            parameters=tuning_parameters(
-                tuning,
-                prefix=self._prefix,
-                objective=self._training.objective,
-                training=self._training_parameters(),
+            parameters=self._protected(
+                tuning_parameters(
+                    tuning,
+                    prefix=self._prefix,
+                    objective=self._training.objective,
+                    training=self._training_parameters(),
+                )
             ),
             max_runtime_seconds=self._training.longest_fit_seconds,
             result_selector={"job.$": "$.BestTrainingJob.TrainingJobName"},
@@ -113,6 +118,10 @@ class TrainingJobs(Construct):
             result_path="$.trained",
         )
         return sfn.Chain.start(job).next(best)
+
+    def _protected(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters of a training or tuning job, protected; a script fetches its source itself."""
+        return self._protection.job(job, needs_network=self._script is not None)
 
     def _training_parameters(self) -> dict[str, Any]:
         return training_parameters(
@@ -148,12 +157,14 @@ class TrainingJobs(Construct):
             self,
             construct_id,
             action="createProcessingJob",
-            parameters=processing_parameters(
-                step,
-                job=job,
-                image_uri=self._images.uri(image),
-                role_arn=self._role.role_arn,
-                **parameters,
+            parameters=self._protection.job(
+                processing_parameters(
+                    step,
+                    job=job,
+                    image_uri=self._images.uri(image),
+                    role_arn=self._role.role_arn,
+                    **parameters,
+                )
             ),
             max_runtime_seconds=job.max_runtime_seconds,
             result_selector={"job.$": "$.ProcessingJobName"},

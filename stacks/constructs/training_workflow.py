@@ -32,6 +32,7 @@ from stacks.constructs.job_states import job_statements
 from stacks.constructs.lambda_function import RETENTION
 from stacks.constructs.model_registry import ServedForm
 from stacks.constructs.promotion import Promotion
+from stacks.constructs.protection import Protection
 from stacks.constructs.rollout import ServingUpdate
 from stacks.constructs.served_comparison import ServedComparison
 from stacks.constructs.training_images import hosting_image
@@ -71,6 +72,7 @@ class TrainingWorkflow(Construct):
         job_role: iam.IRole,
         serving: ServingUpdate,
         answer: lambda_.IFunction,
+        protection: Protection,
     ) -> None:
         super().__init__(scope, construct_id)
         self._naming = naming
@@ -87,6 +89,7 @@ class TrainingWorkflow(Construct):
             script=script,
             images=images,
             role=job_role,
+            protection=protection,
             failure=self._failure,
         ).chain
         accepted = self._promotion(answer, images)
@@ -100,6 +103,7 @@ class TrainingWorkflow(Construct):
             tracing_enabled=True,
         )
         self._grant_jobs(job_role)
+        protection.let_use_key(self.state_machine, "Decrypt", "GenerateDataKey")  # it copies models, reads evaluations
 
     def _promotion(self, answer: lambda_.IFunction, images: Images) -> sfn.Choice:
         training = self._training

@@ -17,9 +17,10 @@ import urllib3
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from sandbox import launch
+from sandbox import launch, live
 from sandbox.permissions.policy import applies, statements_of
 from sandbox.permissions.recording import Recorded, read
+from sandbox.scaler.conditions import Conditions
 from tests.integration.workstation import ENV, Workstation, write_dataset
 from tests.permissions import Role, masked, role_name, template_statements
 from training import schema
@@ -34,6 +35,7 @@ TUNING = {
     "max_parallel_jobs": 2,
     "continuous": {"learning_rate": {"min": 0.0001, "max": 0.1, "scale": "logarithmic"}},
 }
+WATCHED = {"deployment": {"strategy": "all_at_once", "wait_interval_seconds": 240}}
 WAIT_SECONDS = 180.0
 
 
@@ -114,7 +116,8 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
     traveller = Traveller(tmp_path_factory.mktemp("journey"))
     sagemaker = traveller.runtime.client("sagemaker")
     epochs = {"hyperparameters": {"epochs": 2}}
-    traveller.deploy(training=epochs)
+    live.set_conditions(traveller.runtime, Conditions(time_scale=60.0))  # updates wait for alarms
+    traveller.deploy(training=epochs, endpoint=WATCHED)
     traveller.call_the_api()
     traveller.stop_a_run_in(lambda: sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"])
     hyperparameters = json.loads(traveller.workstation.parameter("training/run"))["hyperparameters"]
@@ -123,8 +126,12 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         hyperparameters={**hyperparameters, "epochs": "1000000", "early_stopping_patience": "1000000"},
     )
     retrain_on_new_data(traveller)
-    # another instance type makes another endpoint, which starts as large as the first
-    last = {"training": {**epochs, "tuning": TUNING}, "endpoint": {"variants": [{"instance_type": "ml.m5.large"}]}}
+    last: dict[str, Any] = {
+        "training": {**epochs, "tuning": TUNING},
+        # another instance type makes another endpoint, which starts as large as the first
+        "endpoint": {"variants": [{"instance_type": "ml.m5.large"}]},
+        "network": {},
+    }
     traveller.deploy(**last)
     traveller.stop_a_run_in(
         lambda: sagemaker.list_hyper_parameter_tuning_jobs(MaxResults=100)["HyperParameterTuningJobSummaries"]
@@ -148,7 +155,8 @@ def retrain_on_new_data(traveller: Traveller) -> None:
         "retraining": RETRAINING,
         "gate": {"metric": "accuracy", "at_least": 0.0},
     }
-    traveller.deploy(dataset={name: f"s3://{BUCKET}/{name}/" for name in ("train", "test")}, training=training)
+    dataset = {name: f"s3://{BUCKET}/{name}/" for name in ("train", "test")}
+    traveller.deploy(dataset=dataset, training=training, endpoint=WATCHED)
     served = workstation.parameter("model/served")
     for number in (2, 3):  # the second finds the schedule that the first has made
         more = write_dataset(workstation.folder / f"{number}.gz", 500)

@@ -46,7 +46,8 @@ def test_no_environment_has_a_finding(assembly: Path) -> None:
     [
         {"api": {"auth": "cognito", "firewall": {}, "cors_origin": "https://example.org", "domain": DOMAIN}},
         {"api": {"auth": "api_key", "log_role": False}, "training": {"on_deploy": False}},
-        {"project": {"name": "kdd99", "retain_data": False}},
+        {"project": {"name": "kdd99", "retain_data": False}, "network": {}, "notebook": {}},
+        {"security": {"kms": False, "network_isolation": False}, "notebook": {}},
     ],
 )
 def test_no_choice_of_settings_has_a_finding(groups: dict[str, Any], app: cdk.App, tmp_path: Path) -> None:
