@@ -2,7 +2,8 @@
 
 The measure is the population stability index: the sum over bins of ``(a - e) ln(a / e)``, with the share ``e`` of the
 training rows and ``a`` of the captured ones. Numbers are cut at the training rows' deciles, symbols are bins of their
-own. Half a row is added to every bin, so an empty one gives no infinity. Without drift the index is about
+own. A bin that is empty in one sample counts half a row there, so it gives no infinity, and less where not even half a
+row was to be expected, so rare symbols that did not come are no drift. Without drift the index is about
 ``(bins - 1) (1 / rows + 1 / training rows)``, so a few hundred captured rows are needed.
 
 References
@@ -30,6 +31,7 @@ QUANTILES: Final = np.linspace(0.1, 0.9, 9)
 MOST_ROWS: Final = 200_000  # of the training rows: enough for deciles, whatever their number
 Numbers = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.intp]
+Counts = npt.NDArray[np.float64]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -78,8 +80,17 @@ def psi_of(expected: npt.NDArray[np.intp], actual: npt.NDArray[np.intp], bins: i
     ----------
     expected, actual : ndarray of shape (n_rows,), 0 to bins - 1
     """
-    shares = [(np.bincount(each, minlength=bins) + 0.5) / (len(each) + 0.5 * bins) for each in (expected, actual)]
-    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+    before, now = (np.bincount(each, minlength=bins).astype(float) for each in (expected, actual))
+    seen = (before > 0) | (now > 0)
+    before, now = before[seen], now[seen]
+    e, a = _shares(before, now), _shares(now, before)
+    return float(np.sum((a - e) * np.log(a / e)))
+
+
+def _shares(counts: Counts, others: Counts) -> Counts:
+    """Return the share of each bin; an empty one counts half a row, or fewer where fewer were to be expected."""
+    expected = others / others.sum() * counts.sum()
+    return np.where(counts > 0, counts, np.minimum(0.5, expected)) / counts.sum()
 
 
 def _of_numbers(expected: Numbers, actual: Numbers) -> dict[str, float]:

@@ -51,6 +51,15 @@ def test_index_is_that_of_the_closed_form() -> None:
     assert drift.psi_of(expected, expected, bins=2) == 0
 
 
+def test_symbols_that_came_in_neither_or_are_rare_are_no_drift() -> None:
+    rare = np.arange(10, 60)  # each once in 4,000 rows: not to be expected in 300
+    expected = np.concatenate([np.repeat([0, 1], [2_000, 1_950]), rare])
+    actual = np.repeat([0, 1], [152, 148])
+    assert drift.psi_of(expected, actual, bins=200) < 0.01
+    unseen = np.repeat([0, 1, 199], [140, 140, 20])  # a symbol that is new is
+    assert drift.psi_of(expected, unseen, bins=200) > 0.25
+
+
 def test_index_without_drift_is_about_bins_by_rows() -> None:
     random_numbers = np.random.default_rng(7)
     found = [
