@@ -90,7 +90,8 @@ def psi_of(expected: npt.NDArray[np.intp], actual: npt.NDArray[np.intp], bins: i
 def _shares(counts: Counts, others: Counts) -> Counts:
     """Return the share of each bin; an empty one counts half a row, or fewer where fewer were to be expected."""
     expected = others / others.sum() * counts.sum()
-    return np.where(counts > 0, counts, np.minimum(0.5, expected)) / counts.sum()
+    filled: Counts = np.where(counts > 0, counts, np.minimum(0.5, expected))
+    return filled / counts.sum()
 
 
 def _of_numbers(expected: Numbers, actual: Numbers) -> dict[str, float]:
