@@ -91,7 +91,8 @@ def _shares(counts: Counts, others: Counts) -> Counts:
     """Return the share of each bin; an empty one counts half a row, or fewer where fewer were to be expected."""
     expected = others / others.sum() * counts.sum()
     filled: Counts = np.where(counts > 0, counts, np.minimum(0.5, expected))
-    return filled / counts.sum()
+    shares: Counts = filled / counts.sum()
+    return shares
 
 
 def _of_numbers(expected: Numbers, actual: Numbers) -> dict[str, float]:
