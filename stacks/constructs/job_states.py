@@ -109,15 +109,13 @@ def processing_parameters(
             *(_input(name, {"S3Uri": uri}) for name, uri in (assets or {}).items()),
         ],
         "ProcessingOutputConfig": {"Outputs": [_output(*item) for item in outputs.items()]},
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceCount": instance_count,
-                "InstanceType": job.instance_type,
-                "VolumeSizeInGB": job.volume_size_gb,
-            }
-        },
+        "ProcessingResources": {"ClusterConfig": _machines(job, instance_count)},
         "StoppingCondition": {"MaxRuntimeInSeconds": job.max_runtime_seconds},
     }
+
+
+def _machines(job: Job | Training, count: int) -> dict[str, Any]:
+    return {"InstanceCount": count, "InstanceType": job.instance_type, "VolumeSizeInGB": job.volume_size_gb}
 
 
 def _input(name: str, uri: dict[str, str], *, sharded: bool = False) -> dict[str, Any]:
@@ -166,11 +164,7 @@ def training_parameters(training: Training, *, image_uri: str, role_arn: str) ->
             *(_channel(name, content_type) for name in replicated),
         ],
         "OutputDataConfig": {"S3OutputPath.$": "States.Format('{}/train', $.job.output)"},
-        "ResourceConfig": {
-            "InstanceCount": training.instance_count,
-            "InstanceType": training.instance_type,
-            "VolumeSizeInGB": training.volume_size_gb,
-        },
+        "ResourceConfig": _machines(training, training.instance_count),
         "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_seconds},
     }
 

@@ -12,6 +12,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stacks.constructs.aws_call import aws_call
@@ -50,7 +51,7 @@ class ServedForm:
 
 
 class ModelRegistry(Construct):
-    """States that register the run's model; `chain` leads through them.
+    """States that register the run's model; from `start` to `end`.
 
     `wildcards` says which resources the states name by pattern, and why.
 
@@ -79,16 +80,7 @@ class ModelRegistry(Construct):
             service="sagemaker", resource="model-package", resource_name=f"{naming.model_package_group}/*"
         )
         self.wildcards = {versions: "a version's number is made when it is registered"}
-        make = aws_call(
-            self,
-            "MakeGroup",
-            service="sagemaker",
-            action="createModelPackageGroup",
-            parameters={"ModelPackageGroupName": naming.model_package_group},
-            iam_resources=[group],
-            result_path=sfn.JsonPath.DISCARD,
-        )
-        register = aws_call(
+        self.end = aws_call(
             self,
             "Register",
             failure=failure,
@@ -103,10 +95,22 @@ class ModelRegistry(Construct):
             additional_iam_statements=[iam.PolicyStatement(actions=["sagemaker:AddTags"], resources=[versions])],
             result_path=sfn.JsonPath.DISCARD,
         )
+        self.start = self._make_group(naming.model_package_group, group)
+        self.start.add_catch(self.end, errors=["States.ALL"], result_path=sfn.JsonPath.DISCARD)  # it is there already
+        self.start.next(self.end)
+
+    def _make_group(self, name: str, arn: str) -> tasks.CallAwsService:
+        make = aws_call(
+            self,
+            "MakeGroup",
+            service="sagemaker",
+            action="createModelPackageGroup",
+            parameters={"ModelPackageGroupName": name},
+            iam_resources=[arn],
+            result_path=sfn.JsonPath.DISCARD,
+        )
         make.add_retry(max_attempts=2, errors=["States.Timeout"])
-        make.add_catch(register, errors=["States.ALL"], result_path=sfn.JsonPath.DISCARD)  # it is there already
-        make.next(register)
-        self.start, self.end = make, register
+        return make
 
     def _package(self, naming: Naming, served: ServedForm) -> dict[str, object]:
         return {
