@@ -95,7 +95,7 @@ class Workstation:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=600,
         )
 
     def environment(self) -> dict[str, str]:
