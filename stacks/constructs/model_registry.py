@@ -51,7 +51,7 @@ class ServedForm:
 
 
 class ModelRegistry(Construct):
-    """States that register the run's model; from `start` to `end`.
+    """States that register the run's model, from `start` to `end`.
 
     `wildcards` says which resources the states name by pattern, and why.
 
