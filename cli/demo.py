@@ -113,7 +113,8 @@ def _table(facts: dict[str, Any]) -> Table:
     article = facts["article"]
     table.add_row(
         "article, 15,000 a minute",
-        f"{article['instances_end']['max']:.0f} instances at the end, p95 {article['p95_ms_worst_minute']:.0f} ms at worst, "
+        f"{article['instances_end']['max']:.0f} instances at the end, "
+        f"p95 {article['p95_ms_worst_minute']:.0f} ms at worst, "
         f"{article['p95_ms_last_minute']:.0f} ms in the last minute, {article['failed']} failed",
     )
     table.add_row("in all", f"{facts['total_seconds']:.0f} s")
