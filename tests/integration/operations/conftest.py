@@ -56,6 +56,7 @@ class Load:
         time.sleep(1.0)  # and after it
         self._stop.set()
         self._thread.join()
+        assert len(self.burst.codes) > USERS, "nobody called"
 
     @property
     def failures(self) -> dict[int, int]:
