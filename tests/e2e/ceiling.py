@@ -1,6 +1,6 @@
 """What the end-to-end test may take and cost: said first, and kept by a process that outlives the test.
 
-    python -m tests.e2e.ceiling --pid <test> --seconds 7200 --env dev
+    PYTHONPATH=. python tests/e2e/ceiling.py --pid <test> --seconds 7200 --env dev
 
 waits for the test to end. When time is up first, or the test dies without having destroyed what it deployed, it
 destroys the environment itself.
@@ -30,6 +30,7 @@ from config.settings import Settings
 from sandbox import launch
 from sandbox.processes import REPOSITORY_ROOT
 
+WATCHING = "watching\n"
 RUNS = 2  # the first model, and the one of the update
 REQUESTS_USD = 1.0  # of the API, functions, logs and traces at the test's rate: cents
 
@@ -80,15 +81,31 @@ def most_usd(settings: Settings, seconds: float) -> float:
 @contextmanager
 def enforced(ceiling: Ceiling, deployment: Deployment) -> Iterator[None]:
     """Have the environment destroyed when time is up, or when this process dies."""
-    command = [sys.executable, "-m", "tests.e2e.ceiling", "--pid", str(os.getpid())]
-    command += ["--seconds", str(ceiling.seconds), "--env", deployment.env]
-    if deployment.runtime:
-        command += ["--sandbox", str(deployment.runtime.directory)]
-    with subprocess.Popen(command, cwd=REPOSITORY_ROOT, start_new_session=True) as watchdog:
+    with start_watchdog(os.getpid(), ceiling.seconds, deployment) as watchdog:
         try:
             yield
         finally:
             watchdog.send_signal(signal.SIGTERM)  # everything is destroyed by now, or fails loudly in the test
+
+
+def start_watchdog(pid: int, seconds: float, deployment: Deployment) -> subprocess.Popen[str]:
+    """Start the process that watches `pid`, and return once it does."""
+    # by path: with -m a library that brings a package called tests along would hide this one
+    command = [sys.executable, str(Path(__file__)), "--pid", str(pid), "--seconds", str(seconds)]
+    command += ["--env", deployment.env]
+    if deployment.runtime:
+        command += ["--sandbox", str(deployment.runtime.directory)]
+    watchdog = subprocess.Popen(
+        command,
+        cwd=REPOSITORY_ROOT,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY_ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert watchdog.stdout
+    assert watchdog.stdout.readline() == WATCHING, "the watchdog does not watch, so nothing may be deployed"
+    return watchdog
 
 
 def _watch(pid: int, seconds: float) -> None:
@@ -98,6 +115,8 @@ def _watch(pid: int, seconds: float) -> None:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
         return
+    sys.stdout.write(WATCHING)
+    sys.stdout.flush()
     ended, _, _ = select.select([process], [], [], seconds)
     if not ended:
         os.kill(pid, signal.SIGINT)  # pytest ends its run and its deploy
@@ -117,7 +136,11 @@ def main() -> None:
     sys.stderr.write(f"the end-to-end test is over time, or died: destroying {options.env}\n")
     if survey(deployment):
         with tempfile.TemporaryDirectory() as scratch:
-            remove(deployment, synthesize(options.env, Path(scratch)), lambda line: print(line, file=sys.stderr))  # noqa: T201
+            remove(deployment, synthesize(options.env, Path(scratch)), _say)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 if __name__ == "__main__":

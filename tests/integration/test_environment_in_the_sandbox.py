@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,8 @@ from cli.destroy import survey
 from config.loading import load
 from config.settings import Settings
 from sandbox import launch
-from sandbox.processes import REPOSITORY_ROOT
 from sandbox.runtime import Runtime
-from tests.e2e.ceiling import Ceiling, most_usd
+from tests.e2e.ceiling import Ceiling, most_usd, start_watchdog
 from tests.e2e.proof import prove
 from tests.e2e.trial import Trial, as_toml
 from tests.integration.workstation import write_dataset
@@ -58,20 +56,21 @@ def test_the_steps_of_make_test_aws_pass_in_the_sandbox(trial: Trial) -> None:
 
 @pytest.mark.verify
 @pytest.mark.parametrize("ending", ["time is up", "the test dies"])
-def test_watchdog_destroys_when_the_test_does_not(trial: Trial, ending: str, tmp_path: Path) -> None:
+def test_watchdog_destroys_when_the_test_does_not(trial: Trial, ending: str) -> None:
     trial.deploy()
     assert survey(trial.deployment)
     sleeper = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
-    with subprocess.Popen([sys.executable, "-c", sleeper]) as test:
-        command = [sys.executable, "-m", "tests.e2e.ceiling", "--pid", str(test.pid), "--env", "sandbox"]
-        command += ["--seconds", "1" if ending == "time is up" else "600", "--sandbox", str(tmp_path / "sandbox")]
-        with subprocess.Popen(command, cwd=REPOSITORY_ROOT) as watchdog:
-            if ending == "the test dies":
-                time.sleep(1)
-                assert watchdog.poll() is None
-                test.send_signal(signal.SIGKILL)
-            assert watchdog.wait(300) == 0
+    test = subprocess.Popen([sys.executable, "-c", sleeper])
+    try:
+        watchdog = start_watchdog(test.pid, 1 if ending == "time is up" else 600, trial.deployment)
+        if ending == "the test dies":
+            test.send_signal(signal.SIGKILL)
+            test.wait()
+        assert watchdog.wait(300) == 0
+        watchdog.communicate()
+    finally:
         test.kill()
+        test.wait()
     assert survey(trial.deployment) == []
 
 
