@@ -26,6 +26,7 @@ EVERYTHING: dict[str, Any] = {
     "endpoint": {"data_capture": {}},
     "monitoring": {"drift": {"schedule": "rate(12 hours)"}, "budget": {"monthly_usd": 100}},
     "notebook": {},
+    "network": {},
 }
 TARIFF = Tariff(
     month=Month(requests=2_000_000),
