@@ -38,7 +38,10 @@ class FakeFleets:
         self.steps: list[Step] = []
         self.running = 0
         self.most = 0
-        self.runtime = self.closing = None
+        self.closing = None
+
+    def client(self, *_: Any) -> None:
+        """The oven below asks no alarm."""
 
     def launch(self, _: Any, wanted: Variant, count: int) -> list[str]:
         if self.running + count > self.capacity:
