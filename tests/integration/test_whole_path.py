@@ -171,8 +171,11 @@ def test_killed_training_process_fails_the_deploy_with_its_reason(workstation: W
         stderr=subprocess.STDOUT,
         text=True,
     ) as deploy:
-        os.kill(trainer(workstation), signal.SIGKILL)
-        printed, _ = deploy.communicate(timeout=120)
+        try:
+            os.kill(trainer(workstation), signal.SIGKILL)
+            printed, _ = deploy.communicate(timeout=120)
+        finally:
+            deploy.kill()  # without effect on one that has ended
     done = subprocess.CompletedProcess(command, deploy.returncode, printed, "")
     expect_failure(workstation, done, "training job", "failed")
 

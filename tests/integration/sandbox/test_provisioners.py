@@ -535,6 +535,18 @@ def test_endpoint_that_never_serves_fails_the_stack_with_its_reason_and_is_delet
     assert live.client("sagemaker").list_endpoints()["Endpoints"] == []
 
 
+@pytest.fixture
+def taken(live: Runtime) -> Iterator[None]:
+    """Hold three names, for the while of a test: others count what is there."""
+    s3, sns, sqs = live.client("s3"), live.client("sns"), live.client("sqs")
+    s3.create_bucket(Bucket="taken")
+    topic, queue = sns.create_topic(Name="taken")["TopicArn"], sqs.create_queue(QueueName="taken")["QueueUrl"]
+    yield
+    s3.delete_bucket(Bucket="taken")
+    sns.delete_topic(TopicArn=topic)
+    sqs.delete_queue(QueueUrl=queue)
+
+
 @pytest.mark.parametrize(
     ("resource", "reason"),
     [
@@ -562,11 +574,8 @@ def test_endpoint_that_never_serves_fails_the_stack_with_its_reason_and_is_delet
     ],
 )
 def test_resource_that_aws_would_refuse_fails_with_the_reason(
-    stacks: Stacks, live: Runtime, resource: dict[str, Any], reason: str, request: pytest.FixtureRequest
+    stacks: Stacks, taken: None, resource: dict[str, Any], reason: str, request: pytest.FixtureRequest
 ) -> None:
-    live.client("s3").create_bucket(Bucket="taken")
-    live.client("sns").create_topic(Name="taken")
-    live.client("sqs").create_queue(QueueName="taken")
     name = f"refused{abs(hash(request.node.name)) % 10**6}"
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": ASSUMABLE}}
     assert stacks.create(name, json.dumps({"Resources": {"It": resource, "Role": role}})) == "ROLLBACK_COMPLETE"

@@ -1,6 +1,7 @@
 """A sandbox with one scalable endpoint, made through the API: no stacks, no training."""
 
 import io
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ RESOURCE = {
     "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
     "ResourceId": f"endpoint/{ENDPOINT}/variant/{VARIANT}",
 }
+ROLE = "arn:aws:iam::123456789012:role/service"
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 
 
@@ -32,6 +34,19 @@ class Scalable:
         self.url = f"{runtime.dataplane_url}/endpoints/{ENDPOINT}/invocations"
         self.scaling = runtime.client("application-autoscaling")
         self.sagemaker = runtime.client("sagemaker")
+        self._make_role()
+
+    def _make_role(self) -> None:
+        """Make the role of the models and of the API: without it both would be refused."""
+        iam, name = self.runtime.client("iam"), ROLE.rpartition("/")[2]
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+        allowed = {
+            "Effect": "Allow",
+            "Action": ["sagemaker:InvokeEndpoint", "s3:GetObject", "s3:ListBucket"],
+            "Resource": "*",
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_role_policy(RoleName=name, PolicyName="serve", PolicyDocument=document)
 
     def track(self, target: float, **options: Any) -> None:
         """Register the variant with one target-tracking policy."""
@@ -55,17 +70,21 @@ class Scalable:
         (root,) = gateway.get_resources(restApiId=api)["items"]
         resource = gateway.create_resource(restApiId=api, parentId=root["id"], pathPart="invocations")["id"]
         method = {"restApiId": api, "resourceId": resource, "httpMethod": "POST"}
-        gateway.put_method(**method, authorizationType="NONE")
-        gateway.put_method_response(**method, statusCode="200")
+        content_type = "method.request.header.Content-Type"
+        gateway.put_method(**method, authorizationType="NONE", requestParameters={content_type: False})
+        for status in ("200", "500"):
+            gateway.put_method_response(**method, statusCode=status)
         gateway.put_integration(
             **method,
             type="AWS",
             integrationHttpMethod="POST",
             uri=f"arn:aws:apigateway:us-east-1:runtime.sagemaker:path/endpoints/{ENDPOINT}/invocations",
-            credentials="arn:aws:iam::123456789012:role/service",
+            credentials=ROLE,
             passthroughBehavior="WHEN_NO_MATCH",
+            requestParameters={"integration.request.header.Content-Type": content_type},
         )
-        gateway.put_integration_response(**method, statusCode="200")
+        gateway.put_integration_response(**method, statusCode="200", selectionPattern="2\\d{2}")
+        gateway.put_integration_response(**method, statusCode="500")
         gateway.create_deployment(restApiId=api, stageName="v1")
         return f"{self.runtime.dataplane_url}/restapis/{api}/v1/_user_request_/invocations"
 
@@ -78,8 +97,7 @@ class Scalable:
         s3.create_bucket(Bucket="models")
         s3.upload_fileobj(io.BytesIO(archive.read_bytes()), "models", f"{name}.tar.gz")
         container = {"Image": IMAGE, "ModelDataUrl": f"s3://models/{name}.tar.gz"}
-        role = "arn:aws:iam::123456789012:role/service"
-        self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=role)
+        self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
         variant = {
             "VariantName": VARIANT,
             "ModelName": name,

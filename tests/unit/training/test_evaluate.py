@@ -126,4 +126,4 @@ def test_an_unknown_job_is_refused() -> None:
     command = [sys.executable, "-m", "training", "predict"]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 2
-    assert finished.stderr == "job: came predict; allowed is one of preprocess, evaluate\n"
+    assert finished.stderr == "job: came predict; allowed is one of preprocess, evaluate, drift\n"
