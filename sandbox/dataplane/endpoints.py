@@ -127,9 +127,14 @@ class Variant:
             return self.fleets[0]
         return random.choices(self.fleets, [fleet.share for fleet in self.fleets])[0]  # noqa: S311 - traffic
 
-    def pick(self, fleet: Fleet) -> Instance:
-        """Return the instance of `fleet` that gets the next request; raises NoInstanceError."""
-        candidates = [each for each in fleet.instances if each.alive]
+    def pick(self, fleet: Fleet, broke: Instance | None = None) -> Instance:
+        """Return the instance of `fleet` that gets the next request; raises NoInstanceError.
+
+        The one that just `broke` the request gets it again only if there is no other.
+        """
+        candidates = [each for each in fleet.instances if each.alive and each is not broke]
+        if not candidates and broke is not None and broke.alive:
+            return broke
         if not candidates:
             raise NoInstanceError
         if len(candidates) == 1:
@@ -152,9 +157,9 @@ class Variant:
         """
         started = perf_counter_ns()
         fleet = self.choose()
-        broken = 0
+        broken, broke = 0, None
         while True:
-            instance = self.pick(fleet)
+            instance = self.pick(fleet, broke)
             instance.in_flight += 1
             sent = perf_counter_ns()
             try:
@@ -165,7 +170,7 @@ class Variant:
                 instance.take_out()
                 continue
             except BrokenError:
-                broken += 1
+                broken, broke = broken + 1, instance
                 if broken < MAX_BROKEN_ATTEMPTS:
                     continue
                 self._count(fleet, instance, started, sent, 0)

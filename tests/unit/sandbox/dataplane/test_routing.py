@@ -125,6 +125,20 @@ def test_request_that_kills_instances_does_not_kill_them_all(plane: Any, backgro
     assert len(accepted) == 3
 
 
+def test_request_that_an_instance_breaks_goes_to_another_one(plane: Any, make_server: Any, background: Any) -> None:
+    async def speak(reader: Any, writer: Any) -> None:
+        await reader.readuntil(b"1,2,3")
+        writer.close()
+
+    breaking, sound = background.run(asyncio.start_server(speak, "127.0.0.1", 0)), make_server()
+    background.closers.append(breaking.close)
+    ports = [breaking.sockets[0].getsockname()[1], sound.port]
+    instances = [{"id": f"i-{port}", "port": port} for port in ports]
+    plane.put("endpoints/kdd", {"variants": [{"name": "main", "instances": instances}]})
+
+    assert {plane.invoke().status for _ in range(40)} == {200}
+
+
 def test_put_returns_when_removed_instances_have_drained(plane: Any, make_server: Any) -> None:
     old, new = make_server(slow(0.4)), make_server()
     plane.route(main=[old])
