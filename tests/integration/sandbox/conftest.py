@@ -16,9 +16,9 @@ from sandbox.runtime import Runtime
 Cdk = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    """One bootstrapped sandbox for all tests, gone with the test run however that ends."""
+    """One bootstrapped sandbox for each file, as some tests count what is there; gone however the test run ends."""
     directory = tmp_path_factory.mktemp("sandbox")
     runtime = launch.start(directory, owner_pid=os.getpid())
     launch.bootstrap(runtime)
@@ -26,7 +26,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     launch.stop(directory)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cdk(live: Runtime) -> Cdk:
     """Run the CLI on a synthesized assembly; its output, error output included, is in ``stdout``."""
 
