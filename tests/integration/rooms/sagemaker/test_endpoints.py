@@ -229,7 +229,7 @@ def test_instance_that_dies_is_replaced(host: Any, instances: Any, predict: Any,
     assert second in instances()
     assert [ask(instance) for instance in instances()] == ["one", "one"]
     assert host.settled()["EndpointStatus"] == "InService"
-    assert not server.root.exists()
+    eventually(lambda: not server.root.exists())
 
 
 def test_deleting_ends_processes_and_scaling(
