@@ -84,10 +84,11 @@ def _prepare(plane: Server, model_port: int) -> None:
     instances = [{"id": "i-0", "port": model_port}]
     variant = {"name": "main", "weight": 1.0, "routing": "RANDOM", "instances": instances}
     _put(plane, "endpoints/bench", {"variants": [variant]})
-    _put(plane, "apis/bench/prod", _snapshot())
+    _put(plane, "apis/bench/prod", rest_api())
 
 
-def _snapshot() -> dict[str, Any]:
+def rest_api() -> dict[str, Any]:
+    """Return what the front pushes to a data plane for the REST API that is measured."""
     content_type = {"method.response.header.Content-Type": "integration.response.header.Content-Type"}
     statuses = {"200": r"2\d{2}", "400": "400", "424": "424", "429": "429", "500": None, "503": "503"}
     integration = {
@@ -105,7 +106,13 @@ def _snapshot() -> dict[str, Any]:
         ],
     }
     method: dict[str, Any] = {"path": "/invocations", "resource_id": "r", "method": "POST", "authorization": "NONE"}
-    method |= {"api_key_required": False, "required_parameters": [], "body_models": {}, "integration": integration}
+    method |= {
+        "user_pools": [],
+        "api_key_required": False,
+        "required_parameters": [],
+        "body_models": {},
+        "integration": integration,
+    }
     method |= {"throttle": {"rate": 1e6, "burst": 1_000_000}}  # counted, never reached
     place = {"account_id": "123456789012", "region": "us-east-1", "deployment_id": "d", "stage_variables": {}}
     nothing: dict[str, Any] = {"models": {}, "gateway_responses": {}, "usage_plans": [], "credentials": {}}
