@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 BROKEN = 0
 """Status of a request whose connection ended before its answer was whole."""
 RECONNECT_SECONDS = 0.05
+GOLDEN_SECTION = 0.6180339887498949  # its multiples modulo 1 spread evenly, however many there are
 LAST_ANSWER_SECONDS = 60.0  # a model may take as long
 
 
@@ -97,7 +98,8 @@ def drive(
     ramp_seconds
         The users come one after the other within this time.
     think_seconds
-        From an answer to the same user's next request.
+        From an answer to the same user's next request. Each user comes somewhere within its first pause, so that the
+        rate is users / (answer + pause) from the beginning; else a ramp as short as the pause asks too much at first.
     on_second
         Called about once a second with the seconds since the beginning.
     stop
@@ -143,7 +145,8 @@ class _Users:
         self.working = users
         for number in range(users):
             user = _User(self, islice(cycle(self.requests), number, None))
-            loop.call_later(ramp_seconds * number / users, user.arrive)
+            rest_of_pause = self.think_seconds * (number * GOLDEN_SECTION % 1.0)
+            loop.call_later(ramp_seconds * number / users + rest_of_pause, user.arrive)
         ticker = loop.create_task(self._tick(on_second)) if on_second else None
         await asyncio.wait_for(self.done.wait(), self.seconds + ramp_seconds + LAST_ANSWER_SECONDS)
         elapsed = time.perf_counter() - self.begin

@@ -46,3 +46,10 @@ def test_burst_against_nobody_counts_broken_connections() -> None:
     burst = drive("http://127.0.0.1:9/x", [b"good"], content_type="text/csv", connections=1, seconds=0.05)
     assert set(burst.statuses) == {0}
     assert burst.failed > 0
+
+
+def test_users_who_pause_come_spread_over_their_first_pause(server: ThreadingHTTPServer) -> None:
+    url = f"http://127.0.0.1:{server.server_port}/x"
+    burst = drive(url, [b"good"], content_type="text/csv", connections=10, seconds=0.4, think_seconds=0.5)
+    assert 3 <= int((burst.finished < 0.25).sum()) <= 6  # half of them; all, if none had waited
+    assert len(burst.finished) < 10
