@@ -2,6 +2,7 @@
 
 import ast
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +71,18 @@ def test_composition_root_is_the_only_reader_of_context_and_environment() -> Non
         if any(reader in path.read_text(encoding="utf-8") for reader in readers)
     ]
     assert found == []
+
+
+def test_mypy_reads_every_module_of_the_cdk_that_is_imported() -> None:
+    overrides = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]["overrides"]
+    (read,) = (set(each["module"]) for each in overrides if each.get("follow_imports") == "normal")
+    named = {
+        f"{node.module}.{alias.name}" if node.module == "aws_cdk" else node.module
+        for tree in ("stacks", "tests")
+        for path in (ROOT / tree).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "aws_cdk"
+        for alias in node.names
+    }
+    modules = {name for name in named if name and not name.rpartition(".")[2][0].isupper()}
+    assert modules == read - {"aws_cdk", "aws_cdk._jsii"}
