@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from config.api import Api
 from sandbox import launch
 from sandbox.runtime import Runtime
 from serving.artifact import LinearModel, write_artifact
@@ -86,6 +87,10 @@ class Scalable:
         gateway.put_integration_response(**method, statusCode="200", selectionPattern="2\\d{2}")
         gateway.put_integration_response(**method, statusCode="500")
         gateway.create_deployment(restApiId=api, stageName="v1")
+        rate, burst = Api().throttle(most_instances=10)
+        limits = {"/*/*/throttling/rateLimit": rate, "/*/*/throttling/burstLimit": burst}
+        changes = [{"op": "replace", "path": path, "value": f"{value:g}"} for path, value in limits.items()]
+        gateway.update_stage(restApiId=api, stageName="v1", patchOperations=changes)
         return f"{self.runtime.dataplane_url}/restapis/{api}/v1/_user_request_/invocations"
 
     def serve(self, name: str, weights: list[list[float]]) -> str:
