@@ -43,10 +43,9 @@ def to_run(live: LiveRun, *, usd_per_hour: float, published: Mapping[str, float]
     published
         What the article states of the test, at its size: ``average_rps``, ``instances_end``.
     """
-    stated = published or {}
-    plan, burst = live.plan, live.burst
+    plan = live.plan
     simulation = simulated(plan, usd_per_hour)
-    timeline, summary = simulation.timeline(), simulation.summary()
+    timeline = simulation.timeline()
     first = live.first_tick
     ticks = live.recording.ticks[first : first + MINUTES]
     observed = live.recording.observed[first + 1 : first + MINUTES + 1]  # a tick tells of the minute that ended with it
@@ -55,31 +54,6 @@ def to_run(live: LiveRun, *, usd_per_hour: float, published: Mapping[str, float]
         "in_service": in_service,
         "cpu_percent": [each["cpu_percent"] for each in observed],
         "invocations_per_instance": [each["InvocationsPerInstance"] for each in observed],
-    }
-    cost = sum(in_service) / 60 * usd_per_hour
-    good = burst.latencies_ms[burst.codes == 200]
-    totals: dict[str, dict[str, float | str | None]] = {
-        "requests / s, average": {
-            "measured": burst.requests_per_second,
-            "simulated": summary["average_rps"],
-            "published": stated["average_rps"] * plan.factor if "average_rps" in stated else NOT_STATED,
-        },
-        "requests / s, best minute": {
-            "measured": max(measured["requests_per_second"]),
-            "simulated": max(timeline["requests"]) / 60,
-        },
-        "failed requests": {"measured": burst.failed, "simulated": summary["rejected_share"] * summary["requests"]},
-        **{f"p{p} in all, ms": {"measured": _percentile(good, p)} for p in (50, 95, 99)},
-        "p95 in the last minute, ms": {
-            "measured": measured["p95_ms"][-1],
-            "simulated": timeline["p95_ms"][-1],
-        },
-        "instances at the end": {
-            "measured": in_service[-1],
-            "simulated": summary["instances_end"],
-            "published": stated.get("instances_end", NOT_STATED),
-        },
-        "cost of the 20 minutes, USD": {"measured": cost, "simulated": summary["cost_usd"]},
     }
     return Run(
         name=plan.name,
@@ -94,11 +68,47 @@ def to_run(live: LiveRun, *, usd_per_hour: float, published: Mapping[str, float]
             "cpu_percent": timeline["cpu_percent"],
             "invocations_per_instance": timeline["requests_per_instance"],
         },
-        totals=totals,
+        totals=_totals(live, measured, simulation, usd_per_hour, published or {}),
         activities=[_activity(each, live.began) for each in live.activities],
-        statuses={str(code): count for code, count in burst.statuses.items()},
+        statuses={str(code): count for code, count in live.burst.statuses.items()},
         notes=_notes(live),
     )
+
+
+def _totals(
+    live: LiveRun,
+    measured: Mapping[str, list[Any]],
+    simulation: Simulation,
+    usd_per_hour: float,
+    published: Mapping[str, float],
+) -> dict[str, dict[str, float | str | None]]:
+    burst, in_service = live.burst, measured["in_service"]
+    timeline, summary = simulation.timeline(), simulation.summary()
+    good = burst.latencies_ms[burst.codes == 200]
+    stated_rps = published["average_rps"] * live.plan.factor if "average_rps" in published else NOT_STATED
+    return {
+        "requests / s, average": {
+            "measured": burst.requests_per_second,
+            "simulated": summary["average_rps"],
+            "published": stated_rps,
+        },
+        "requests / s, best minute": {
+            "measured": max(measured["requests_per_second"]),
+            "simulated": max(timeline["requests"]) / 60,
+        },
+        "failed requests": {"measured": burst.failed, "simulated": summary["rejected_share"] * summary["requests"]},
+        **{f"p{p} in all, ms": {"measured": _percentile(good, p)} for p in (50, 95, 99)},
+        "p95 in the last minute, ms": {"measured": measured["p95_ms"][-1], "simulated": timeline["p95_ms"][-1]},
+        "instances at the end": {
+            "measured": in_service[-1],
+            "simulated": summary["instances_end"],
+            "published": published.get("instances_end", NOT_STATED),
+        },
+        "cost of the 20 minutes, USD": {
+            "measured": sum(in_service) / 60 * usd_per_hour,
+            "simulated": summary["cost_usd"],
+        },
+    }
 
 
 def _by_minute(live: LiveRun) -> dict[str, list[Any]]:

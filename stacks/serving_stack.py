@@ -5,10 +5,12 @@ Across stacks the old endpoint would be gone before the API is switched to the n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, CfnParameter, Stack, Token
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
@@ -62,15 +64,28 @@ class ServingStack(Stack):
         self._root = root
         self._hosted: dict[tuple[str, bool], HostedModel] = {}
         self._naming = naming
-        self._approved = self._approved_model(naming) if settings.trains else None
+        self._approved = self._approved_model() if settings.trains else None
         self._serving_image = ServingImage(self, "ServingImage") if settings.needs_own_container else None
         variants = settings.endpoint.variants
         models = {variant.name: self._host(variant) for variant in variants}
         state = EndpointState(self, "State") if settings.endpoint.sleep else None
+        endpoint = self._endpoint(models, state)
+        api = self._api(endpoint, state)
+        if settings.endpoint.sleep:
+            self._add_schedule(settings.endpoint.sleep, endpoint.name)
+        main = next(models[variant.name] for variant in variants if variant.model is None)
+        self._publish(endpoint, main.container.model_data_url, state)
+        CfnOutput(self, "ApiUrl", value=api.url)
+        CfnOutput(self, "ApiId", value=api.rest_api_id)
+        CfnOutput(self, "EndpointName", value=endpoint.name)
+
+    def _endpoint(self, models: Mapping[str, HostedModel], state: EndpointState | None) -> AutoscaledEndpoint:
+        settings = self._settings
+        variants = settings.endpoint.variants
         endpoint = AutoscaledEndpoint(
             self,
             "Endpoint",
-            naming=naming,
+            naming=self._naming,
             models={name: hosted.model for name, hosted in models.items()},
             variants=variants,
             scaling={variant.name: settings.scaling_of(variant) for variant in variants},
@@ -78,30 +93,28 @@ class ServingStack(Stack):
             data_capture=self._capture(),
             state=state,
         )
-        protection.endpoint_config(endpoint.config, [variant.instance_type for variant in variants])
-        api = InferenceApi(
+        self._protection.endpoint_config(endpoint.config, [variant.instance_type for variant in variants])
+        return endpoint
+
+    def _api(self, endpoint: AutoscaledEndpoint, state: EndpointState | None) -> apigateway.RestApi:
+        settings = self._settings
+        inference = InferenceApi(
             self,
             "Inference",
-            naming=naming,
+            naming=self._naming,
             endpoint_name=endpoint.name,
             settings=settings.api,
             with_predictions=settings.trains and settings.training.learner.labelled,
-            most_instances=sum(settings.scaling_of(variant).max_capacity for variant in variants),
+            most_instances=sum(settings.scaling_of(variant).max_capacity for variant in settings.endpoint.variants),
             keep_users=settings.project.retain_data,
-            protection=protection,
+            protection=self._protection,
         )
         if state:
-            AsleepApi(self, "AsleepApi", api=api.api, state=state, endpoint=endpoint.endpoint)
-            api.follow(state.choose(endpoint.endpoint.attr_endpoint_name, endpoint.name))
+            AsleepApi(self, "AsleepApi", api=inference.api, state=state, endpoint=endpoint.endpoint)
+            inference.follow(state.choose(endpoint.endpoint.attr_endpoint_name, endpoint.name))
         else:
-            api.node.add_dependency(endpoint.endpoint)
-        if settings.endpoint.sleep:
-            self._add_schedule(settings.endpoint.sleep, endpoint.name)
-        main = next(models[variant.name] for variant in variants if variant.model is None)
-        self._publish(naming, endpoint, main.container.model_data_url, state)
-        CfnOutput(self, "ApiUrl", value=api.api.url)
-        CfnOutput(self, "ApiId", value=api.api.rest_api_id)
-        CfnOutput(self, "EndpointName", value=endpoint.name)
+            inference.node.add_dependency(endpoint.endpoint)
+        return inference.api
 
     def _capture(self) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | None:
         wanted = self._settings.endpoint.data_capture
@@ -112,12 +125,12 @@ class ServingStack(Stack):
             self._protection.let_use_key(role, "GenerateDataKey")
         return capture_into(self._bucket, wanted, roles)
 
-    def _approved_model(self, naming: Naming) -> str:
+    def _approved_model(self) -> str:
         parameter = CfnParameter(
             self,
             "ApprovedModel",
             type="AWS::SSM::Parameter::Value<String>",
-            default=naming.approved_model_parameter,
+            default=self._naming.approved_model_parameter,
             description="S3 URI of the approved model; CloudFormation reads it anew at every update.",
         )
         return parameter.value_as_string
@@ -175,15 +188,19 @@ class ServingStack(Stack):
             ],
         )
 
-    def _publish(
-        self, naming: Naming, endpoint: AutoscaledEndpoint, model_data_url: str, state: EndpointState | None
-    ) -> None:
+    def _publish(self, endpoint: AutoscaledEndpoint, model_data_url: str, state: EndpointState | None) -> None:
         """Write what is served where others read it, once it really is served; asleep, what will be served."""
         name = ssm.StringParameter(
-            self, "EndpointNameParameter", parameter_name=naming.endpoint_name_parameter, string_value=endpoint.name
+            self,
+            "EndpointNameParameter",
+            parameter_name=self._naming.endpoint_name_parameter,
+            string_value=endpoint.name,
         )
         served = ssm.StringParameter(
-            self, "ServedModelParameter", parameter_name=naming.served_model_parameter, string_value=model_data_url
+            self,
+            "ServedModelParameter",
+            parameter_name=self._naming.served_model_parameter,
+            string_value=model_data_url,
         )
         for parameter in (name, served):
             if state:  # what exists only while awake cannot be depended on, but its attribute can be chosen

@@ -27,73 +27,96 @@ def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) ->
     root : Path
         Folder that local paths in the settings are relative to.
     """
-    naming = Naming(project=settings.project.name, env=env)
-    account = Environment(account=settings.project.account, region=settings.project.region)
+    composition = _Composition(scope, env, settings, root)
+    network = composition.network()
+    storage = composition.storage(network)
+    serving = composition.serving(storage)
+    training = composition.training(storage) if settings.dataset else None
+    if training:
+        serving.add_stack_dependency(training, "an approved model must be there before it is served")
+    monitoring = composition.monitoring(storage, training)
+    monitoring.add_stack_dependency(serving, "it watches what is served")
+    notebook = composition.notebook(storage)
+    stacks: list[Stack] = [storage, serving, monitoring, *filter(None, [network, training, notebook])]
+    storage.protection.log_groups(stacks)
+    for key, value in {"project": settings.project.name, "env": env, **settings.project.tags}.items():
+        Tags.of(scope).add(key, value)
 
-    def named(thing: str) -> dict[str, Any]:
+
+class _Composition:
+    """Adds one stack at a time, each with what it needs of the settings and of other stacks."""
+
+    def __init__(self, scope: Construct, env: str, settings: Settings, root: Path) -> None:
+        self._scope = scope
+        self._settings = settings
+        self._root = root
+        self._naming = Naming(project=settings.project.name, env=env)
+        self._account = Environment(account=settings.project.account, region=settings.project.region)
+
+    def _named(self, thing: str) -> dict[str, Any]:
         # an explicit name, so that a stage of a pipeline does not put its own in front
-        return {"construct_id": naming.stack(thing), "stack_name": naming.stack(thing), "env": account}
+        name = self._naming.stack(thing)
+        return {"scope": self._scope, "construct_id": name, "stack_name": name, "env": self._account}
 
-    capture = settings.endpoint.data_capture
-    network = NetworkStack(scope, **named("network"), network=settings.network) if settings.network else None
-    storage = StorageStack(
-        scope,
-        **named("storage"),
-        naming=naming,
-        project=settings.project,
-        security=settings.security,
-        capture=capture,
-        network=Network(network.vpc, network.workloads) if network else None,
-    )
-    protection = storage.protection
-    serving = ServingStack(
-        scope,
-        **named("serving"),
-        naming=naming,
-        settings=settings,
-        bucket=storage.bucket,
-        protection=protection,
-        root=root,
-    )
-    training = None
-    if settings.dataset:
-        training = TrainingStack(
-            scope,
-            **named("training"),
-            naming=naming,
+    def network(self) -> NetworkStack | None:
+        network = self._settings.network
+        return NetworkStack(**self._named("network"), network=network) if network else None
+
+    def storage(self, network: NetworkStack | None) -> StorageStack:
+        return StorageStack(
+            **self._named("storage"),
+            naming=self._naming,
+            project=self._settings.project,
+            security=self._settings.security,
+            capture=self._settings.endpoint.data_capture,
+            network=Network(network.vpc, network.workloads) if network else None,
+        )
+
+    def serving(self, storage: StorageStack) -> ServingStack:
+        return ServingStack(
+            **self._named("serving"),
+            naming=self._naming,
+            settings=self._settings,
+            bucket=storage.bucket,
+            protection=storage.protection,
+            root=self._root,
+        )
+
+    def training(self, storage: StorageStack) -> TrainingStack:
+        settings = self._settings
+        assert settings.dataset, "only what has a dataset trains"
+        drift, capture = settings.monitoring.drift, settings.endpoint.data_capture
+        return TrainingStack(
+            **self._named("training"),
+            naming=self._naming,
             dataset=settings.dataset,
             training=settings.training,
             serving=ServingUpdate.of(settings.endpoint),
             bucket=storage.bucket,
-            protection=protection,
-            root=root,
-            drift=(settings.monitoring.drift, capture) if settings.monitoring.drift and capture else None,
+            protection=storage.protection,
+            root=self._root,
+            drift=(drift, capture) if drift and capture else None,
         )
-        serving.add_stack_dependency(training, "an approved model must be there before it is served")
-    workflow = training.workflow.state_machine if training else None
-    monitoring = MonitoringStack(
-        scope,
-        **named("monitoring"),
-        naming=naming,
-        settings=settings,
-        workflow=workflow,
-        drift_check=training.drift_check if training else None,
-        protection=protection,
-    )
-    monitoring.add_stack_dependency(serving, "it watches what is served")
-    stacks: list[Stack] = [storage, serving, monitoring, *filter(None, [network, training])]
-    if settings.notebook:
+
+    def monitoring(self, storage: StorageStack, training: TrainingStack | None) -> MonitoringStack:
+        return MonitoringStack(
+            **self._named("monitoring"),
+            naming=self._naming,
+            settings=self._settings,
+            workflow=training.workflow.state_machine if training else None,
+            drift_check=training.drift_check if training else None,
+            protection=storage.protection,
+        )
+
+    def notebook(self, storage: StorageStack) -> Stack | None:
+        if not self._settings.notebook:
+            return None
         from stacks.notebook_stack import NotebookStack  # noqa: PLC0415 - most environments have none
 
-        notebook = NotebookStack(
-            scope,
-            **named("notebook"),
-            naming=naming,
-            notebook=settings.notebook,
+        return NotebookStack(
+            **self._named("notebook"),
+            naming=self._naming,
+            notebook=self._settings.notebook,
             bucket=storage.bucket,
-            protection=protection,
+            protection=storage.protection,
         )
-        stacks.append(notebook)
-    protection.log_groups(stacks)
-    for key, value in {"project": settings.project.name, "env": env, **settings.project.tags}.items():
-        Tags.of(scope).add(key, value)

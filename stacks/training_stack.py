@@ -20,6 +20,7 @@ from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
 from config.data_capture import DataCapture, Drift
+from config.retraining import Retraining as RetrainingSettings
 from config.settings import Dataset
 from config.training import CLOUDFORMATION_WAIT_SECONDS, Training
 from stacks.constructs.dataset import DatasetFile, grant_read_asset
@@ -71,78 +72,94 @@ class TrainingStack(Stack):
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
-        images = Images(self, "Images")
+        self._naming = naming
+        self._training = training
+        self._bucket = bucket
+        self._protection = protection
+        self._images = Images(self, "Images")
         train = DatasetFile(self, "Train", location=dataset.train, root=root)
         test = DatasetFile(self, "Test", location=dataset.test, root=root)
         code = self._code("Code", NOT_IN_JOBS)
-        used = [PROCESSING_IMAGE, training_image(training)]
-        job_role = JobRole(
-            self, "JobRole", bucket=bucket, repository_arns=[images.repository_arn(image) for image in used]
-        )
-        protection.let_join_network(job_role)
-        protection.let_use_key(job_role, "Decrypt", "GenerateDataKey", "CreateGrant")
-        script = self._script(training, root, job_role)
-        train.grant_read(job_role)
-        test.grant_read(job_role)
-        grant_read_asset(code, job_role)
+        self._job_role = self._add_job_role()
+        script = self._script(root)
+        train.grant_read(self._job_role)
+        test.grant_read(self._job_role)
+        grant_read_asset(code, self._job_role)
         self.workflow = TrainingWorkflow(
             self,
             "Workflow",
             naming=naming,
             training=training,
             script=script,
-            images=images,
+            images=self._images,
             bucket=bucket,
-            job_role=job_role,
+            job_role=self._job_role,
             serving=serving,
             answer=self._answer_function(),
             protection=protection,
         )
         self.run = describe_run(training, train=train, test=test, code=code, script=script)
+        self._publish_run()
+        if training.retraining:
+            self._retrain(training.retraining, dataset.train)
+        if training.on_deploy:
+            self._train_on_deploy()
+        self.drift_check = self._check_drift(*drift, train) if drift else None
+
+    def _add_job_role(self) -> JobRole:
+        used = [PROCESSING_IMAGE, training_image(self._training)]
+        arns = [self._images.repository_arn(image) for image in used]
+        role = JobRole(self, "JobRole", bucket=self._bucket, repository_arns=arns)
+        self._protection.let_join_network(role)
+        self._protection.let_use_key(role, "Decrypt", "GenerateDataKey", "CreateGrant")
+        return role
+
+    def _publish_run(self) -> None:
+        """Say where the workflow is and what `sagescale train` runs."""
         CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
         ssm.StringParameter(
             self,
             "RunParameter",
-            parameter_name=naming.training_run_parameter,
+            parameter_name=self._naming.training_run_parameter,
             string_value=self.to_json_string(self.run),
             description="What `sagescale train` runs.",
         )
-        if training.retraining:
-            retraining = Retraining(
-                self,
-                "Retraining",
-                naming=naming,
-                settings=training.retraining,
-                machine=self.workflow.state_machine,
-                key=protection.key,
-                train_uri=dataset.train if dataset.train.startswith("s3://") else None,
-            )
-            CfnOutput(self, "RunsTopicArn", value=retraining.topic.topic_arn)
-        if training.on_deploy:
-            self._train_on_deploy(training, permissions=job_role)
-        self.drift_check: sfn.IStateMachine | None = None
-        if drift:
-            drift_code = self._code("DriftCode", NOT_IN_JOBS - DRIFT)
-            grant_read_asset(drift_code, job_role)
-            self.drift_check = DriftCheck(
-                self,
-                "Drift",
-                naming=naming,
-                settings=drift[0],
-                capture=drift[1],
-                bucket=bucket,
-                train=train,
-                code=drift_code,
-                protection=protection,
-                images=images,
-                job_role=job_role,
-            ).state_machine
 
-    def _script(self, training: Training, root: Path, job_role: JobRole) -> TrainingScript | None:
-        if not training.script:
+    def _retrain(self, settings: RetrainingSettings, train_location: str) -> None:
+        retraining = Retraining(
+            self,
+            "Retraining",
+            naming=self._naming,
+            settings=settings,
+            machine=self.workflow.state_machine,
+            key=self._protection.key,
+            train_uri=train_location if train_location.startswith("s3://") else None,
+        )
+        CfnOutput(self, "RunsTopicArn", value=retraining.topic.topic_arn)
+
+    def _check_drift(self, settings: Drift, capture: DataCapture, train: DatasetFile) -> sfn.IStateMachine:
+        code = self._code("DriftCode", NOT_IN_JOBS - DRIFT)
+        grant_read_asset(code, self._job_role)
+        check = DriftCheck(
+            self,
+            "Drift",
+            naming=self._naming,
+            settings=settings,
+            capture=capture,
+            bucket=self._bucket,
+            train=train,
+            code=code,
+            protection=self._protection,
+            images=self._images,
+            job_role=self._job_role,
+        )
+        return check.state_machine
+
+    def _script(self, root: Path) -> TrainingScript | None:
+        if not self._training.script:
             return None
-        script = TrainingScript(self, "Script", script=training.script, root=root)
-        grant_read_asset(script.asset, job_role)
+        script = TrainingScript(self, "Script", script=self._training.script, root=root)
+        grant_read_asset(script.asset, self._job_role)
         return script
 
     def _code(self, construct_id: str, left_out: AbstractSet[str]) -> Asset:
@@ -161,7 +178,7 @@ class TrainingStack(Stack):
             description="Answers CloudFormation at the end of a training run.",
         )
 
-    def _train_on_deploy(self, training: Training, *, permissions: Construct) -> None:
+    def _train_on_deploy(self) -> None:
         machine = self.workflow.state_machine
         start = CustomResourceFunction(
             self,
@@ -175,7 +192,7 @@ class TrainingStack(Stack):
         start.add_to_role_policy(
             iam.PolicyStatement(actions=["states:ListExecutions"], resources=[machine.state_machine_arn])
         )
-        gate = training.gate.model_dump(exclude_none=True)
+        gate = self._training.gate.model_dump(exclude_none=True)
         model = CustomResource(
             self,
             "TrainedModel",
@@ -184,4 +201,4 @@ class TrainingStack(Stack):
             properties={"Run": self.to_json_string(self.run), "Gate": json.dumps(gate, sort_keys=True)},
             service_timeout=Duration.seconds(CLOUDFORMATION_WAIT_SECONDS),
         )
-        model.node.add_dependency(start, self.workflow, permissions)
+        model.node.add_dependency(start, self.workflow, self._job_role)

@@ -12,7 +12,6 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.constructs.acknowledgements import acknowledge_wildcards
-from stacks.constructs.lambda_function import RETENTION
 
 ACCESS_LOG_FIELDS = {  # $context variables (API Gateway developer guide, "Variables for access logging")
     "time": "$context.requestTimeEpoch",
@@ -45,7 +44,7 @@ class AccessLog(logs.LogGroup):
     """Where a stage writes one JSON object a request."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
-        super().__init__(scope, construct_id, retention=RETENTION, removal_policy=RemovalPolicy.DESTROY)
+        super().__init__(scope, construct_id, removal_policy=RemovalPolicy.DESTROY)
 
     @property
     def stage_options(self) -> dict[str, Any]:
@@ -64,7 +63,6 @@ def keep_execution_log(api: apigateway.RestApi, stage_name: str) -> None:
         api,
         "ExecutionLog",
         log_group_name=f"API-Gateway-Execution-Logs_{api.rest_api_id}/{stage_name}",
-        retention=RETENTION,
         removal_policy=RemovalPolicy.DESTROY,
     )
     api.deployment_stage.node.add_dependency(group)

@@ -59,28 +59,7 @@ class AutoscaledEndpoint(Construct):
         super().__init__(scope, construct_id)
         self._naming = naming
         self.name = naming.endpoint(variants)
-        fleet = self._fleet(variants, scaling)
-
-        def described(shadow: bool) -> list[sagemaker.CfnEndpointConfig.ProductionVariantProperty] | None:
-            return [
-                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
-                    variant_name=variant.name,
-                    model_name=models[variant.name].attr_model_name,
-                    instance_type=variant.instance_type,
-                    initial_instance_count=Token.as_number(fleet.get_att(variant.name)),
-                    initial_variant_weight=variant.initial_weight,
-                )
-                for variant in variants
-                if variant.shadow is shadow
-            ] or None
-
-        self.config = sagemaker.CfnEndpointConfig(
-            self,
-            "Config",
-            production_variants=described(shadow=False) or [],
-            shadow_production_variants=described(shadow=True),
-            data_capture_config=data_capture,
-        )
+        self.config = self._config(models, variants, self._fleet(variants, scaling), data_capture)
         self.endpoint = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
@@ -92,21 +71,49 @@ class AutoscaledEndpoint(Construct):
                 sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DesiredWeight")
             ],
         )
-        policies = [
-            ScalingPolicies(
-                self,
-                f"{variant.name}Scaling",
-                endpoint=self.endpoint,
-                endpoint_name=self.name,
-                variant_name=variant.name,
-                scaling=scaling[variant.name],
-            )
-            for variant in variants
-        ]
+        policies = [self._scaling(variant.name, scaling[variant.name]) for variant in variants]
         self.served_config = self._served_config()
         if state:
             for construct in (self.endpoint, *policies, self.served_config):
                 state.only_while_awake(construct)
+
+    def _config(
+        self,
+        models: Mapping[str, sagemaker.CfnModel],
+        variants: tuple[Variant, ...],
+        fleet: CustomResource,
+        data_capture: sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | None,
+    ) -> sagemaker.CfnEndpointConfig:
+        def described(*, shadow: bool) -> list[sagemaker.CfnEndpointConfig.ProductionVariantProperty]:
+            return [
+                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                    variant_name=variant.name,
+                    model_name=models[variant.name].attr_model_name,
+                    instance_type=variant.instance_type,
+                    initial_instance_count=Token.as_number(fleet.get_att(variant.name)),
+                    initial_variant_weight=variant.initial_weight,
+                )
+                for variant in variants
+                if variant.shadow is shadow
+            ]
+
+        return sagemaker.CfnEndpointConfig(
+            self,
+            "Config",
+            production_variants=described(shadow=False),
+            shadow_production_variants=described(shadow=True) or None,
+            data_capture_config=data_capture,
+        )
+
+    def _scaling(self, variant_name: str, scaling: VariantScaling) -> ScalingPolicies:
+        return ScalingPolicies(
+            self,
+            f"{variant_name}Scaling",
+            endpoint=self.endpoint,
+            endpoint_name=self.name,
+            variant_name=variant_name,
+            scaling=scaling,
+        )
 
     def _alarms(self, deployment: Strategy, variants: tuple[Variant, ...]) -> RollbackAlarms | None:
         if not deployment.bakes:

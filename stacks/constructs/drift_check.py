@@ -21,7 +21,6 @@ from stacks.constructs.dataset import DatasetFile
 from stacks.constructs.images import PROCESSING_IMAGE, Images
 from stacks.constructs.job_role import read_statements
 from stacks.constructs.job_states import PROCESSING, job_state, job_statements, processing_parameters
-from stacks.constructs.lambda_function import RETENTION
 from stacks.constructs.protection import Protection
 from stacks.naming import Naming
 
@@ -89,7 +88,6 @@ class DriftCheck(Construct):
             self,
             "Logs",
             log_group_name=f"/aws/vendedlogs/states/{self._naming.prefix}-drift",
-            retention=RETENTION,
             removal_policy=RemovalPolicy.DESTROY,
         )
 

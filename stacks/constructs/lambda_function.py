@@ -15,7 +15,6 @@ from stacks.constructs.staged_code import ROOT, zipped
 
 SOURCES = ROOT / "lambda"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
-RETENTION = logs.RetentionDays.THREE_MONTHS
 
 
 class LambdaFunction(lambda_.Function):
@@ -47,7 +46,6 @@ class LambdaFunction(lambda_.Function):
         log_group = logs.LogGroup(
             scope,
             f"{construct_id}Logs",
-            retention=RETENTION,
             removal_policy=RemovalPolicy.DESTROY,
         )
         log_group.grant_write(role)

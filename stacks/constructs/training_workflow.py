@@ -29,7 +29,6 @@ from stacks.constructs.failure_path import FailurePath
 from stacks.constructs.gate import Gate
 from stacks.constructs.images import Images
 from stacks.constructs.job_states import job_statements
-from stacks.constructs.lambda_function import RETENTION
 from stacks.constructs.model_registry import ServedForm
 from stacks.constructs.promotion import Promotion
 from stacks.constructs.protection import Protection
@@ -169,7 +168,6 @@ class TrainingWorkflow(Construct):
             "Logs",
             # With this prefix the account's log resource policies do not grow (Step Functions, "Logging").
             log_group_name=f"/aws/vendedlogs/states/{self._naming.prefix}-training",
-            retention=RETENTION,
             removal_policy=RemovalPolicy.DESTROY,
         )
 
