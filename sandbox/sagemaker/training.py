@@ -18,6 +18,7 @@ from sandbox.sagemaker.metrics import check_definitions, definitions, final_metr
 from sandbox.sagemaker.requests import Only, Request, check_name, refuse_unsupported
 from sandbox.sagemaker.transfer import TransferError, upload_archive
 
+RENDEZVOUS = "SAGESCALE_RENDEZVOUS"  # a file for what machines must tell each other first: here none has an address
 FAILURE_CHARACTERS = 1024  # your-algorithms-training-algo-output.html: "the first 1024 characters"
 
 UNSUPPORTED = (
@@ -119,6 +120,7 @@ def _run(job: TrainingJob, machines: list[Instance], runtime: Runtime) -> tuple[
         **aws_environment(runtime, job.request["RoleArn"], isolated=bool(job.request.get("EnableNetworkIsolation"))),
         "TRAINING_JOB_NAME": job.name,
         "TRAINING_JOB_ARN": job.arn,
+        **({RENDEZVOUS: str(machines[0].root.parent / "rendezvous")} if len(machines) > 1 else {}),
         **(job.request.get("Environment") or {}),
     }
 

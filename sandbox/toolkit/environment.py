@@ -72,6 +72,11 @@ class TrainingEnvironment:
         return list(self.resources["hosts"])
 
     @property
+    def host(self) -> str:
+        """The name of this machine."""
+        return str(self.resources["current_host"])
+
+    @property
     def model_dir(self) -> Path:
         """Where the model goes."""
         return self.base / "model"
@@ -101,7 +106,7 @@ class TrainingEnvironment:
         """
         values: dict[str, Any] = {
             "CHANNELS": sorted(self.channels),
-            "CURRENT_HOST": self.resources["current_host"],
+            "CURRENT_HOST": self.host,
             "CURRENT_INSTANCE_TYPE": self.resources["current_instance_type"],
             "HOSTS": self.hosts,
             "HPS": self.users,

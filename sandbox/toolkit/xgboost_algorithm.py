@@ -1,6 +1,7 @@
 """Amazon's XGBoost algorithm: the same hyperparameters and channels, trained by the XGBoost library installed here.
 
-Not emulated: several instances, pipe mode, content types but CSV, instance weights, checkpoints.
+Several instances train together, each on the rows of its own, by way of XGBoost's own collective. Not emulated: pipe
+mode, content types but CSV, instance weights, checkpoints.
 
 References
 ----------
@@ -9,8 +10,12 @@ SageMaker developer guide, "XGBoost algorithm with Amazon SageMaker AI"; aws/sag
 
 from __future__ import annotations
 
+import json
+import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +24,16 @@ import pyarrow as pa
 import xgboost
 from pyarrow import csv
 from sklearn import metrics
+from xgboost.callback import EvaluationMonitor
+from xgboost.collective import CommunicatorContext
+from xgboost.tracker import RabitTracker
 
 from config.algorithms import ALGORITHMS, CSV
 from sandbox.toolkit.environment import FORCED, TrainingEnvironment, UserError
 
 MODEL = "xgboost-model"
 CHANNELS = ("train", "validation")
+POLL_SECONDS = 0.05
 NOT_FOR_THE_LIBRARY = {"num_round", "early_stopping_rounds", "eval_metric", FORCED}
 OWN_METRICS: dict[str, Callable[..., float]] = {  # the container computes them, XGBoost does not know them
     "accuracy": metrics.accuracy_score,
@@ -43,30 +52,65 @@ def train(environment: TrainingEnvironment) -> None:
     UserError
         Hyperparameters, channels or data that cannot be trained on.
     """
-    given = environment.hyperparameters
     _check(environment)
-    matrices = {name: _read(environment.channel(name)) for name in CHANNELS if name in environment.channels}
+    # before any instance waits for another: one that has no rows must end, and not be waited for
+    rows = {name: _read(environment.channel(name)) for name in CHANNELS if name in environment.channels}
+    try:
+        with _together(environment):
+            booster = _boost(environment.hyperparameters, rows)
+    except xgboost.core.XGBoostError as error:
+        raise UserError(str(error).splitlines()[-1]) from error
+    if environment.host == environment.hosts[0]:
+        (environment.model_dir / MODEL).write_bytes(booster.save_raw("ubj"))
+
+
+@contextmanager
+def _together(environment: TrainingEnvironment) -> Iterator[None]:
+    """Connect the instances of a job: the first runs the tracker, and says in the rendezvous file where."""
+    if len(environment.hosts) == 1:
+        yield
+        return
+    meeting = Path(os.environ["SAGESCALE_RENDEZVOUS"])
+    tracker = None
+    if environment.host == environment.hosts[0]:
+        tracker = RabitTracker(len(environment.hosts), "127.0.0.1", sortby="task")
+        tracker.start()
+        written = meeting.with_suffix(".part")
+        written.write_text(json.dumps(tracker.worker_args()))
+        written.replace(meeting)  # whole, or not there
+    while not meeting.exists():
+        time.sleep(POLL_SECONDS)
+    place = json.loads(meeting.read_text())
+    with CommunicatorContext(**place, dmlc_task_id=f"{environment.hosts.index(environment.host):04}"):
+        yield
+    if tracker:
+        tracker.wait_for()
+
+
+def _boost(given: Mapping[str, str], rows: Mapping[str, Any]) -> xgboost.Booster:
+    matrices = {name: xgboost.DMatrix(table[:, 1:], label=table[:, 0]) for name, table in rows.items()}
     for name, matrix in matrices.items():
-        sys.stdout.write(f"INFO:sagemaker-xgboost-container:{name} matrix has {matrix.num_row()} rows\n")
+        _log(f"INFO:sagemaker-xgboost-container:{name} matrix has {matrix.num_row()} rows\n")
     objective = given.get(FORCED, "").removeprefix("validation:")
     wanted = dict.fromkeys(filter(None, (*given.get("eval_metric", "").split(","), objective)))
     own = [metric for metric in wanted if metric in OWN_METRICS]
     parameters: dict[str, Any] = {name: value for name, value in given.items() if name not in NOT_FOR_THE_LIBRARY}
     if builtin := [metric for metric in wanted if metric not in OWN_METRICS]:
         parameters["eval_metric"] = builtin
-    try:
-        booster = xgboost.train(
-            parameters,
-            matrices["train"],
-            num_boost_round=int(given["num_round"]),
-            evals=[(matrix, name) for name, matrix in matrices.items()],
-            custom_metric=_custom(own) if own else None,
-            early_stopping_rounds=int(given["early_stopping_rounds"]) if "early_stopping_rounds" in given else None,
-            verbose_eval=True,  # prints the lines that SageMaker reads the metrics from
-        )
-    except xgboost.core.XGBoostError as error:
-        raise UserError(str(error).splitlines()[-1]) from error
-    (environment.model_dir / MODEL).write_bytes(booster.save_raw("ubj"))
+    return xgboost.train(
+        parameters,
+        matrices["train"],
+        num_boost_round=int(given["num_round"]),
+        evals=[(matrix, name) for name, matrix in matrices.items()],
+        custom_metric=_custom(own) if own else None,
+        early_stopping_rounds=int(given["early_stopping_rounds"]) if "early_stopping_rounds" in given else None,
+        verbose_eval=False,
+        callbacks=[EvaluationMonitor(logger=_log)],  # the lines that SageMaker reads the metrics from
+    )
+
+
+def _log(line: str) -> None:
+    sys.stdout.write(line)
 
 
 def _check(environment: TrainingEnvironment) -> None:
@@ -81,25 +125,22 @@ def _check(environment: TrainingEnvironment) -> None:
         problems.append(f"channel {', '.join(unknown)} is none of XGBoost's: {', '.join(CHANNELS)}")
     if "train" not in environment.channels:
         problems.append("channel 'train' is missing")
-    if len(environment.hosts) > 1:
-        problems.append(f"came {len(environment.hosts)} instances; the sandbox's XGBoost trains on one")
     if problems:
         raise UserError("; ".join(problems))
 
 
-def _read(directory: Path) -> xgboost.DMatrix:
+def _read(directory: Path) -> Any:
+    """Return a channel's rows, float32 of shape (n_rows, 1 + n_features): the label comes first."""
     paths = sorted(path for path in directory.rglob("*") if path.is_file() and path.stat().st_size)
     if not paths:
         raise UserError(f"No data in channel {directory.name!r}")
     try:
-        rows = np.concatenate([_rows(path) for path in paths])
+        return np.concatenate([_rows(path) for path in paths])
     except (pa.ArrowInvalid, ValueError) as error:
         raise UserError(f"channel {directory.name!r} is no CSV of numbers: {error}") from error
-    return xgboost.DMatrix(rows[:, 1:], label=rows[:, 0])
 
 
 def _rows(path: Path) -> Any:
-    """Return a file's rows, float32 of shape (n_rows, 1 + n_features): the label comes first."""
     with path.open("rb") as file:
         names = [str(column) for column in range(file.readline().count(b",") + 1)]
     convert = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.float32()))

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,11 @@ from training.linear_learner.failure import ClientError
 from training.linear_learner.fitting import DIVERGED, Floats, Weights, choose_threshold, fit, scores_of
 from training.linear_learner.hyperparameters import Hyperparameters, parse
 from training.linear_learner.losses import loss_of
+from training.linear_learner.machines import Machines, connect
 from training.linear_learner.scaling import Scaler
 
 CHANNELS = ("train", "validation", "test")
+FIRST = "algo-1"  # it logs the metrics, and writes the model
 
 
 def main() -> int:
@@ -55,21 +58,13 @@ def train(base: Path) -> None:
     """
     hyperparameters = parse(_config(base, "hyperparameters"))
     channels = _read_channels(base, hyperparameters)
-    scaler = Scaler.of(channels["train"], hyperparameters)
-    scaled = {name: scaler.apply(channel) for name, channel in channels.items()}
-    rows = len(scaled["train"].labels)
-    log(f"#train: {rows} rows of {scaled['train'].features.shape[1]} features, loss {hyperparameters.loss_type}")
-
-    def report(epoch: int, losses: dict[str, float]) -> None:
-        for name in CHANNELS[:2]:
-            if name in losses:
-                log(quality.losses_line(epoch, name, losses[name], hyperparameters))
-        log(f"#early_stopping_criteria_metric: host=algo-1, epoch={epoch}, value={losses['watched']!r}")
-        log(f"#progress_metric: host=algo-1, completed {100 * (epoch + 1) / hyperparameters.epochs:.4g} % of epochs")
-
-    started = time.perf_counter()
-    weights = fit(scaled["train"], scaled.get("validation"), hyperparameters, report)
-    log(f"#training_seconds: host=algo-1, value={time.perf_counter() - started:.3f}")
+    resources = {"current_host": FIRST, "hosts": [FIRST], **_config(base, "resourceconfig")}
+    with closing(connect(resources["hosts"], resources["current_host"])) as machines:
+        scaler = Scaler.of(channels["train"], hyperparameters, machines)
+        scaled = {name: scaler.apply(channel) for name, channel in channels.items()}
+        weights = _fit(scaled, hyperparameters, machines)
+    if not machines.is_first:
+        return
     model = _model(weights, scaler, scaled.get("validation", scaled["train"]), hyperparameters)
     for name, channel in scaled.items():
         sums = weights.sums(channel.features)
@@ -79,6 +74,26 @@ def train(base: Path) -> None:
         for line in quality.quality_lines(name, metrics, hyperparameters):
             log(line)
     write_artifact(model, base / "model")
+
+
+def _fit(scaled: dict[str, Channel], hyperparameters: Hyperparameters, machines: Machines) -> Weights:
+    rows = len(scaled["train"].labels)
+    log(f"#train: {rows} rows of {scaled['train'].features.shape[1]} features, loss {hyperparameters.loss_type}")
+
+    def report(epoch: int, losses: dict[str, float]) -> None:
+        if not machines.is_first:
+            return
+        for name in CHANNELS[:2]:
+            if name in losses:
+                log(quality.losses_line(epoch, name, losses[name], hyperparameters))
+        log(f"#early_stopping_criteria_metric: host={FIRST}, epoch={epoch}, value={losses['watched']!r}")
+        log(f"#progress_metric: host={FIRST}, completed {100 * (epoch + 1) / hyperparameters.epochs:.4g} % of epochs")
+
+    started = time.perf_counter()
+    weights = fit(scaled["train"], scaled.get("validation"), hyperparameters, report, machines)
+    if machines.is_first:
+        log(f"#training_seconds: host={FIRST}, value={time.perf_counter() - started:.3f}")
+    return weights
 
 
 def log(line: str) -> None:
@@ -95,7 +110,6 @@ def _config(base: Path, name: str) -> dict[str, Any]:
 
 def _read_channels(base: Path, hyperparameters: Hyperparameters) -> dict[str, Channel]:
     described = _config(base, "inputdataconfig")
-    hosts = _config(base, "resourceconfig").get("hosts", ["algo-1"])
     problems = [
         f"channel {name!r} is not one of Linear Learner's: {', '.join(CHANNELS)}"
         for name in described
@@ -108,8 +122,6 @@ def _read_channels(base: Path, hyperparameters: Hyperparameters) -> dict[str, Ch
     ]
     if "train" not in described:
         problems.append("channel 'train' is missing")
-    if len(hosts) > 1:
-        problems.append(f"came {len(hosts)} instances; the local Linear Learner trains on one, set instance_count to 1")
     if problems:
         raise ClientError("Invalid job: " + "; ".join(problems))
     channels = {}

@@ -14,6 +14,7 @@ from training.linear_learner.channels import Channel
 from training.linear_learner.failure import ClientError
 from training.linear_learner.hyperparameters import Hyperparameters
 from training.linear_learner.losses import Loss, loss_of
+from training.linear_learner.machines import Machines
 from training.linear_learner.optimizers import Optimizer, Schedule
 
 Floats = npt.NDArray[np.float32]
@@ -59,7 +60,13 @@ def choose_threshold(model: Weights, channel: Channel, hyperparameters: Hyperpar
     return calibrate(scores, channel.labels[:rows] > 0, hyperparameters, neutral)
 
 
-def fit(train: Channel, validation: Channel | None, hyperparameters: Hyperparameters, report: Report) -> Weights:
+def fit(
+    train: Channel,
+    validation: Channel | None,
+    hyperparameters: Hyperparameters,
+    report: Report,
+    machines: Machines,
+) -> Weights:
     """Train and return the parameters of the best epoch.
 
     Parameters
@@ -70,6 +77,9 @@ def fit(train: Channel, validation: Channel | None, hyperparameters: Hyperparame
     hyperparameters : Hyperparameters
     report : callable
         Gets the epoch, counted from 0, and the losses and the metric that early stopping watches.
+    machines : Machines
+        All take the same steps: a mini-batch is that of every machine's own rows together, and the loss of the train
+        channel that of all rows. The validation channel is the same on all.
 
     Raises
     ------
@@ -79,17 +89,18 @@ def fit(train: Channel, validation: Channel | None, hyperparameters: Hyperparame
     loss = loss_of(hyperparameters)
     random = np.random.default_rng(_SEED)
     model = _start(train.features.shape[1], hyperparameters, random)
-    step = _stepper(model, loss, train, hyperparameters)
+    step = _stepper(model, loss, train, hyperparameters, machines)
+    rows = machines.total(len(train.labels))
+    batches = machines.largest(-(-len(train.labels) // hyperparameters.mini_batch_size))
     best, best_value, waited = model.copy(), np.inf, 0
     for epoch in range(hyperparameters.epochs):
-        batches = -(-len(train.labels) // hyperparameters.mini_batch_size)
         total = sum(step(batch * hyperparameters.mini_batch_size) for batch in random.permutation(batches).tolist())
-        losses = {"train": total / len(train.labels)}
+        losses = {"train": machines.total(total) / rows}
         if validation is not None:
             losses["validation"] = float(loss.values(model.sums(validation.features), validation.labels).mean())
         if not (np.isfinite([*losses.values()]).all() and model.is_finite()):
             raise ClientError(f"Training diverged in epoch {epoch}: {DIVERGED}")
-        watched = _watched(model, losses, validation, hyperparameters)
+        watched = machines.total(_watched(model, losses, validation, hyperparameters)) / machines.count
         report(epoch, losses | {"watched": watched})
         improvement = (best_value - watched) / abs(best_value) if np.isfinite(best_value) and best_value else np.inf
         waited = 0 if improvement >= hyperparameters.early_stopping_tolerance else waited + 1
@@ -111,11 +122,13 @@ def _start(feature_dim: int, hyperparameters: Hyperparameters, random: np.random
     return Weights(weights.astype(np.float32), bias.astype(np.float32))
 
 
-def _stepper(model: Weights, loss: Loss, train: Channel, hyperparameters: Hyperparameters) -> Callable[[int], float]:
-    """Return what takes one step with the mini-batch that starts at a row and returns the sum of its losses."""
+def _stepper(
+    model: Weights, loss: Loss, train: Channel, hyperparameters: Hyperparameters, machines: Machines
+) -> Callable[[int], float]:
+    """Return what takes one step with the mini-batch that starts at a row and returns the sum of its own losses."""
     optimizer, bias_optimizer = (Optimizer(hyperparameters, array) for array in (model.weights, model.bias))
     schedule = Schedule(hyperparameters)
-    row_weights = _row_weights(train.labels, hyperparameters)
+    row_weights = _row_weights(train.labels, hyperparameters, machines)
     decay, sparsity = _or(hyperparameters.wd, _WD), _or(hyperparameters.l1, _L1)
     bias_decay = decay * _or(hyperparameters.bias_wd_mult, _BIAS_WD_MULT)
     bias_factor = _or(hyperparameters.bias_lr_mult, _BIAS_LR_MULT) if hyperparameters.use_bias else 0.0
@@ -129,12 +142,14 @@ def _stepper(model: Weights, loss: Loss, train: Channel, hyperparameters: Hyperp
         derivatives = loss.derivatives(sums, labels).astype(np.float32, copy=False)
         if row_weights is not None:
             derivatives = derivatives * row_weights[rows, np.newaxis]
-        gradient = features.T @ derivatives / np.float32(len(labels))
+        own = (features.T @ derivatives, derivatives.sum(axis=0), np.array([len(labels)], np.float32))
+        gradients, bias_gradients, rows_of_all = machines.sums(*own)
+        gradient = gradients / rows_of_all
         if decay or sparsity:
             gradient += np.float32(decay) * model.weights + np.float32(sparsity) * np.sign(model.weights)
         optimizer.step(gradient, schedule.rate)
         if bias_factor:
-            bias_gradient = derivatives.mean(axis=0) + np.float32(bias_decay) * model.bias
+            bias_gradient = bias_gradients / rows_of_all + np.float32(bias_decay) * model.bias
             bias_optimizer.step(bias_gradient, schedule.rate * bias_factor)
         steps += 1
         schedule.advance(steps)
@@ -143,17 +158,17 @@ def _stepper(model: Weights, loss: Loss, train: Channel, hyperparameters: Hyperp
     return step
 
 
-def _row_weights(labels: Floats, hyperparameters: Hyperparameters) -> Floats | None:
+def _row_weights(labels: Floats, hyperparameters: Hyperparameters, machines: Machines) -> Floats | None:
     if hyperparameters.predictor_type == "binary_classifier" and hyperparameters.positive_example_weight_mult != 1:
-        positives = int(np.count_nonzero(labels))
         weight = hyperparameters.positive_example_weight_mult
         if weight is None:  # balanced
-            weight = (len(labels) - positives) / max(positives, 1)
+            positives = machines.total(int(np.count_nonzero(labels)))
+            weight = (machines.total(len(labels)) - positives) / max(positives, 1)
         return np.where(labels > 0, np.float32(weight), np.float32(1))
     if hyperparameters.predictor_type == "multiclass_classifier" and hyperparameters.balance_multiclass_weights:
-        counts = np.bincount(labels.astype(np.intp), minlength=hyperparameters.num_classes or 0)
-        weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-        return weights[labels.astype(np.intp)].astype(np.float32)
+        (counts,) = machines.sums(np.bincount(labels.astype(np.intp), minlength=hyperparameters.num_classes or 0))
+        weights = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        return np.asarray(weights[labels.astype(np.intp)], np.float32)
     return None
 
 

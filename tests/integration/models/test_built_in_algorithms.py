@@ -94,6 +94,20 @@ def test_xgboost_is_trained_on_csv_gated_and_served_by_its_name(workstation: Wor
     assert workstation.labels() == ["attack", "normal"]
 
 
+def test_xgboost_trains_on_two_instances_with_sharded_rows(workstation: Workstation) -> None:
+    before = set(workstation.training_jobs())
+    workstation.deploy(training={**XGBOOST, "instance_count": 2, "hyperparameters": {"num_round": 6}})
+    (name,) = set(workstation.training_jobs()) - before
+    job = workstation.runtime.client("sagemaker").describe_training_job(TrainingJobName=name)
+    reported = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    assert reported["validation:logloss"] < 0.2
+    lines = [line for line in training_log(workstation, name) if "train matrix has" in line]
+    counts = [int(line.split()[-2]) for line in lines]
+    assert len(counts) == 2
+    assert sum(counts) == pytest.approx(3600, abs=120)  # each row of the train channel on one host
+    assert workstation.labels() == ["attack", "normal"]
+
+
 def test_tuning_xgboost_follows_a_metric_of_its_own(workstation: Workstation) -> None:
     search = {
         "objective": "validation:f1",

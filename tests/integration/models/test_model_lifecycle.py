@@ -188,7 +188,12 @@ def test_preprocessing_in_two_shards_writes_the_channels_of_one_machine(workstat
     wholes = []
     for machines, epochs in ((1, 2), (2, 3)):  # other hyperparameters make another run
         preprocess = {"instance_count": machines, "max_runtime_seconds": 480}
-        training = {"gate": GATE, "hyperparameters": {"epochs": epochs}, "preprocess": preprocess}
+        training = {
+            "gate": GATE,
+            "hyperparameters": {"epochs": epochs},
+            "preprocess": preprocess,
+            "instance_count": machines,
+        }
         workstation.deploy(dataset=dataset, training=training)
         wholes.append(channels(workstation))
     jobs = workstation.runtime.client("sagemaker").list_processing_jobs(NameContains="prep")["ProcessingJobSummaries"]

@@ -15,22 +15,28 @@ IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 ROLE = "arn:aws:iam::123456789012:role/job"
 
 
-@pytest.fixture
-def trained(client: Any, name: Any, bucket: Any, put: Any, channel: Any, wait_for: Any) -> Any:
-    """A training job of Linear Learner on two features, one of which decides."""
+@pytest.fixture(params=[1, 2])
+def trained(
+    request: pytest.FixtureRequest, client: Any, name: Any, bucket: Any, put: Any, channel: Any, wait_for: Any
+) -> Any:
+    """A training job of Linear Learner, of one and of two instances, on two features, one of which decides."""
     rng = np.random.default_rng(5)
     rows = rng.normal(size=(600, 2))
     labels = (rows[:, 0] > 0.2).astype(int)
     text = "\n".join(f"{label},{a:.5f},{b:.5f}" for label, (a, b) in zip(labels, rows, strict=True))
     for split in ("train", "validation"):
-        put(f"data/{split}/part-0.csv", text)
+        for part in range(2):
+            put(f"data/{split}/part-{part}.csv", text)
     client.create_training_job(
         TrainingJobName=name,
         AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
         RoleArn=ROLE,
-        InputDataConfig=[channel(split, f"s3://{bucket}/data/{split}/") for split in ("train", "validation")],
+        InputDataConfig=[
+            channel("train", f"s3://{bucket}/data/train/", "ShardedByS3Key"),
+            channel("validation", f"s3://{bucket}/data/validation/"),
+        ],
         OutputDataConfig={"S3OutputPath": f"s3://{bucket}/runs"},
-        ResourceConfig={"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        ResourceConfig={"InstanceType": "ml.c4.xlarge", "InstanceCount": request.param, "VolumeSizeInGB": 10},
         StoppingCondition={"MaxRuntimeInSeconds": 120},
         HyperParameters={"feature_dim": "2", "predictor_type": "binary_classifier", "mini_batch_size": "50"},
     )

@@ -1,7 +1,10 @@
 """What trains in the sandbox: Amazon's XGBoost as AWS documents it, and scripts as AWS's training toolkit runs them."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -38,12 +41,14 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def configure(base: Path, hyperparameters: dict[str, str], hosts: int = 1, content_type: str = "text/csv") -> None:
+def configure(
+    base: Path, hyperparameters: dict[str, str], *, hosts: int = 1, host: int = 1, content_type: str = "text/csv"
+) -> None:
     config = base / "input" / "config"
-    config.mkdir(exist_ok=True)
+    config.mkdir(exist_ok=True, parents=True)
     channels = {name: {"ContentType": content_type} for name in ("train", "validation")}
     resources = {
-        "current_host": "algo-1",
+        "current_host": f"algo-{host}",
         "current_instance_type": "ml.m5.xlarge",
         "hosts": [f"algo-{number}" for number in range(1, hosts + 1)],
         "network_interface_name": "lo",
@@ -80,7 +85,6 @@ def test_xgboost_trains_the_librarys_model_and_prints_the_metrics_sagemaker_read
     [
         ({"eta": "0.5"}, {}, "num_round is missing"),
         ({"num_round": "4", "etta": "1"}, {}, "etta is none of its hyperparameters"),
-        ({"num_round": "4"}, {"hosts": 2}, "came 2 instances; the sandbox's XGBoost trains on one"),
         ({"num_round": "4"}, {"content_type": "text/libsvm"}, "has the content type text/libsvm; the sandbox reads"),
     ],
 )
@@ -90,6 +94,44 @@ def test_xgboost_job_that_cannot_run_leaves_its_reason(
     configure(base, hyperparameters, **others)
     assert toolkit.main(["--framework", "xgboost"]) == 1
     assert reason in (base / "output" / "failure").read_text()
+
+
+def test_xgboost_on_two_instances_trains_the_model_of_one_that_has_all_rows(tmp_path: Path) -> None:
+    rows = ROWS.round(1)  # so few values that histograms are exact, whoever makes them
+    lines = [",".join(map(str, [label, *row])) for label, row in zip(LABELS, rows.tolist(), strict=True)]
+    running = []
+    for host, share in enumerate((lines[:100], lines[100:]), 1):
+        base = tmp_path / f"algo-{host}"
+        for name, content in {"train": share, "validation": lines}.items():
+            (base / "input" / "data" / name).mkdir(parents=True)
+            (base / "input" / "data" / name / "part-0.csv").write_text("\n".join(content) + "\n")
+        (base / "model").mkdir()
+        configure(base, {"num_round": "4", "eta": "0.5", "objective": "binary:logistic"}, hosts=2, host=host)
+        places = {"SAGEMAKER_BASE_DIR": str(base), "SAGESCALE_RENDEZVOUS": str(tmp_path / "rendezvous")}
+        command = [sys.executable, "-m", "sandbox.toolkit", "--framework", "xgboost"]
+        running.append(
+            subprocess.Popen(
+                command,
+                cwd=Path(__file__).parents[4],
+                env={**os.environ, **places},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+    printed = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0], printed
+    assert [len(re.findall(r"\[\d\]\ttrain-logloss", text)) for text in printed] == [4, 0]
+    assert not list((tmp_path / "algo-2" / "model").iterdir())
+    trained = xgboost.Booster(model_file=bytearray((tmp_path / "algo-1" / "model" / "xgboost-model").read_bytes()))
+    parameters = {"eta": 0.5, "objective": "binary:logistic"}
+    matrix = xgboost.DMatrix(rows.astype("f4"), LABELS)
+    whole, part = (
+        xgboost.train(parameters, matrix.slice(list(which)), num_boost_round=4).predict(matrix)
+        for which in (range(300), range(100))
+    )
+    np.testing.assert_allclose(trained.predict(matrix), whole, atol=1e-4)
+    assert np.abs(part - whole).max() > 0.01  # the other instance's rows count
 
 
 def test_xgboost_names_the_channel_whose_rows_are_no_numbers(base: Path) -> None:

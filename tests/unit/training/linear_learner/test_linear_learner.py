@@ -249,7 +249,7 @@ def test_a_broken_csv_is_refused(tmp_path: Path, content: Any, reason: Any) -> N
 
 def test_jobs_this_learner_does_not_implement_are_refused(tmp_path: Path) -> None:
     given = BINARY
-    with pytest.raises(ClientError, match="came 2 instances"):
+    with pytest.raises(ClientError, match="came 2 instances, and SAGESCALE_RENDEZVOUS does not name"):
         train(_job(tmp_path / "hosts", given, hosts=("algo-1", "algo-2"), train=_blobs(9)))
     with pytest.raises(ClientError, match="allowed are text/csv, application/x-recordio-protobuf"):
         train(_job(tmp_path / "type", given, content_type="image/png", train=b"x"))
