@@ -115,10 +115,10 @@ def test_gate_refuses_a_worse_retraining_and_the_old_model_keeps_answering(
         mislabelled = [
             line.replace("smurf.", "x").replace("normal.", "smurf.").replace("x", "normal.") for line in lines
         ]
-    s3 = workstation.runtime.client("s3")
-    s3.create_bucket(Bucket="mislabelled")
-    s3.put_object(Bucket="mislabelled", Key="train.gz", Body=gzip.compress("".join(mislabelled).encode()))
-    run = deployed_run(workstation) | {"train_uri": "s3://mislabelled/train.gz", "key": "0123456789abcdef"}
+    bucket, key = served.removeprefix("s3://").partition("/")[0], "runs/mislabelled.gz"  # where jobs may read
+    body = gzip.compress("".join(mislabelled).encode())
+    workstation.runtime.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    run = deployed_run(workstation) | {"train_uri": f"s3://{bucket}/{key}", "key": "0123456789abcdef"}
     with pytest.raises(train.RunFailedError, match="the served model stays: accuracy is 0"):
         train.execute(deployment, "retrain", run)
     assert workstation.parameter("model/served") == workstation.parameter("model/approved") == served

@@ -1,6 +1,8 @@
-"""The notebook runs top to bottom against the sandbox."""
+"""The notebook runs top to bottom in the sandbox, with the role and the bucket of the deployed notebook instance."""
 
+import base64
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,37 +11,47 @@ import pytest
 from nbclient import NotebookClient
 
 from sandbox import launch
-from sandbox.runtime import Runtime
-from tests.integration.workstation import write_dataset
+from sandbox.permissions.recording import read
+from tests.integration.workstation import ENV, Workstation
 
-pytestmark = pytest.mark.verify  # minutes, because it deploys many times
+pytestmark = pytest.mark.verify  # a minute, because it deploys and trains
 
 ROOT = Path(__file__).parents[3]
+NAME = f"kdd99-{ENV}-notebook"
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    yield launch.start(tmp_path / "sandbox", owner_pid=os.getpid())
+def workstation(tmp_path: Path) -> Iterator[Workstation]:
+    runtime = launch.start(tmp_path / "sandbox", owner_pid=os.getpid())
+    launch.bootstrap(runtime)
+    workstation = Workstation(tmp_path, runtime)
+    assembly = workstation.synthesize(notebook={})
+    done = workstation.cdk("deploy", NAME, "--require-approval", "never", assembly=assembly)
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield workstation
     launch.stop(tmp_path / "sandbox")
 
 
-def test_notebook_runs_top_to_bottom_and_leaves_no_endpoint(
-    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def variables(workstation: Workstation) -> dict[str, str]:
+    """Return what a kernel on the instance finds: the session of its role, and what its start script exports."""
+    sagemaker = workstation.runtime.client("sagemaker")
+    role = sagemaker.describe_notebook_instance(NotebookInstanceName=NAME)["RoleArn"]
+    scripts = sagemaker.describe_notebook_instance_lifecycle_config(NotebookInstanceLifecycleConfigName=NAME)
+    started = base64.b64decode(scripts["OnStart"][0]["Content"]).decode()
+    exported = dict(re.findall(r"export (\w+)=([\w-]+)", started))
+    assert "SAGEMAKER_BUCKET" in exported
+    return {**workstation.runtime.environment(role), **exported, "SAGEMAKER_ROLE_ARN": role}
+
+
+def test_notebook_runs_top_to_bottom_as_its_instances_role_and_leaves_no_endpoint(
+    workstation: Workstation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    role = runtime.client("iam").create_role(RoleName="notebook", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    runtime.client("s3").create_bucket(Bucket="notebook")
+    runtime = workstation.runtime
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    variables = {
-        **runtime.environment(),
-        "SAGEMAKER_ROLE_ARN": role,
-        "SAGEMAKER_BUCKET": "notebook",
-        "KDD99_TRAIN": str(write_dataset(tmp_path / "train.gz", 4_000)),
-        "KDD99_TEST": str(write_dataset(tmp_path / "test.gz", 1_000)),
-        "PYTHONWARNINGS": "ignore",
-        "HOME": str(tmp_path),
-    }
-    for name, value in variables.items():
+    records = {"KDD99_TRAIN": str(workstation.train), "KDD99_TEST": str(workstation.test)}
+    local = {"PYTHONWARNINGS": "ignore", "HOME": str(workstation.folder)}
+    for name, value in {**variables(workstation), **records, **local}.items():
         monkeypatch.setenv(name, value)
     notebook = nbformat.read(ROOT / "notebooks" / "kdd99.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
@@ -51,3 +63,6 @@ def test_notebook_runs_top_to_bottom_and_leaves_no_endpoint(
     ]
     assert "(1.0, 200)" in shown
     assert runtime.client("sagemaker").list_endpoints()["Endpoints"] == []
+    calls = [each for each in read(runtime.directory) if each.role.partition("-notebook-Role")[1]]
+    assert {"sagemaker:CreateEndpoint", "sagemaker:InvokeEndpoint"} <= {each.call.action for each in calls}
+    assert [each for each in calls if not each.allowed] == []
