@@ -25,7 +25,8 @@ VERBS = ("Create", "Describe", "Delete")
 RESOURCES = {  # ARN's resource: what the notebook does with it
     "training-job": ("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"),
     "model": tuple(f"{verb}Model" for verb in VERBS),
-    "endpoint-config": tuple(f"{verb}EndpointConfig" for verb in VERBS),
+    # CreateEndpoint is about both (Service Authorization Reference, Amazon SageMaker)
+    "endpoint-config": (*(f"{verb}EndpointConfig" for verb in VERBS), "CreateEndpoint"),
     "endpoint": (*(f"{verb}Endpoint" for verb in VERBS), "InvokeEndpoint"),
 }
 

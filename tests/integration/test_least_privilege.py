@@ -1,7 +1,7 @@
 """The journey that the proof of least privilege rests on (tests/snapshot/test_permissions.py).
 
-One sandbox deploys, trains, tunes, serves, retrains, fails and is destroyed. It refuses what a role may not do, and
-records the rest; `--snapshot-update` renews the recording.
+One sandbox deploys, trains (an algorithm, another, a script), tunes, serves, retrains, fails and is destroyed. It
+refuses what a role may not do, and records the rest; `--snapshot-update` renews the recording.
 """
 
 import json
@@ -35,6 +35,26 @@ TUNING = {
     "max_parallel_jobs": 2,
     "continuous": {"learning_rate": {"min": 0.0001, "max": 0.1, "scale": "logarithmic"}},
 }
+SCRIPT = """
+import os
+from pathlib import Path
+import joblib
+import numpy as np
+from sklearn.tree import DecisionTreeClassifier
+
+def model_fn(model_dir):
+    return joblib.load(Path(model_dir, "model.joblib"))
+
+if __name__ == "__main__":
+    paths = sorted(Path(os.environ["SM_CHANNEL_TRAIN"]).glob("*.csv"))
+    rows = np.concatenate([np.loadtxt(path, delimiter=",", ndmin=2) for path in paths])
+    model = DecisionTreeClassifier(max_depth=3).fit(rows[:, 1:], rows[:, 0])
+    joblib.dump(model, Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
+"""
+OTHERS: list[dict[str, Any]] = [
+    {"algorithm": "xgboost", "hyperparameters": {"num_round": 2}},
+    {"script": {"framework": "scikit-learn", "version": "1.9-0", "entry_point": "fit.py"}, "hyperparameters": {}},
+]
 WATCHED = {"deployment": {"strategy": "all_at_once", "wait_interval_seconds": 240}}
 WAIT_SECONDS = 180.0
 
@@ -126,6 +146,10 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         hyperparameters={**hyperparameters, "epochs": "1000000", "early_stopping_patience": "1000000"},
     )
     retrain_on_new_data(traveller)
+    (traveller.workstation.folder / "fit.py").write_text(SCRIPT)
+    for training in OTHERS:
+        traveller.deploy(training=training)
+        traveller.call_the_api()
     last: dict[str, Any] = {
         "training": {**epochs, "tuning": TUNING},
         # another instance type makes another endpoint, which starts as large as the first
