@@ -13,6 +13,7 @@ from cli import (
     doctor,
     experiment,
     fit,
+    invoke,
     loadtest,
     models,
     plan,
@@ -35,6 +36,7 @@ app.command()(demo.demo)
 app.command()(destroy.destroy)
 app.command()(doctor.doctor)
 app.command()(fit.fit)
+app.command()(invoke.invoke)
 app.command()(loadtest.loadtest)
 app.command()(plan.plan)
 app.command()(predict.predict)

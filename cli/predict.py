@@ -26,16 +26,31 @@ def ask(deployment: Deployment, records: Sequence[Mapping[str, Any]]) -> list[di
     Raises
     ------
     RefusedError
-        The API answered with another status than 200; the message holds its reason.
+        The API answered with another status than 200; the message holds its reason. Or it knows no records.
     """
-    url = deployment.api_url("/predictions")
+    if not deployment.settings.has_predictions:
+        raise RefusedError("this API takes no records, only the rows its model knows: send them by `sagescale invoke`")
     body = json.dumps({"records": list(records)}).encode()
-    headers = deployment.api_headers(url, body, "application/json")
+    predictions: list[dict[str, Any]] = json.loads(post(deployment, "/predictions", body, "application/json"))[
+        "predictions"
+    ]
+    return predictions
+
+
+def post(deployment: Deployment, path: str, body: bytes, content_type: str) -> bytes:
+    """Return what the API answers.
+
+    Raises
+    ------
+    RefusedError
+        With another status than 200; the message holds its reason.
+    """
+    url = deployment.api_url(path)
+    headers = deployment.api_headers(url, body, content_type)
     answer = _pool.request("POST", url, body=body, headers=dict(headers), timeout=60.0)
     if answer.status != 200:
         raise RefusedError(f"the API answered {answer.status}: {answer.data.decode(errors='replace')}")
-    predictions: list[dict[str, Any]] = json.loads(answer.data)["predictions"]
-    return predictions
+    return answer.data
 
 
 def predict(

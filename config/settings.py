@@ -197,6 +197,11 @@ class Settings(Group):
         """Whether anything is trained here."""
         return self.model.source == "train"
 
+    @property
+    def has_predictions(self) -> bool:
+        """Whether the API has `POST /predictions`, which knows what a model is trained on here."""
+        return self.trains and self.training.learner.labelled
+
     def in_own_container(self, model: Model) -> bool:
         """Return whether serving/Dockerfile serves `model`, and not AWS's image."""
         return model.framework == "onnx" or self.endpoint.container == "fast"

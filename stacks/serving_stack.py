@@ -104,7 +104,7 @@ class ServingStack(Stack):
             naming=self._naming,
             endpoint_name=endpoint.name,
             settings=settings.api,
-            with_predictions=settings.trains and settings.training.learner.labelled,
+            with_predictions=settings.has_predictions,
             most_instances=sum(settings.scaling_of(variant).max_capacity for variant in settings.endpoint.variants),
             keep_users=settings.project.retain_data,
             protection=self._protection,
