@@ -90,7 +90,18 @@ def test_thousand_connections_of_wrk_stay_above_the_articles_plateau(
 ) -> None:
     script = tmp_path / "post.lua"
     script.write_text(f'wrk.method = "POST"\nwrk.body = "{BODY.decode()}"\nwrk.headers["Content-Type"] = "text/csv"\n')
-    command = ["wrk", "-t1", f"-c{USERS}", "-d30s", "--timeout", "30s", "--latency", "-s", str(script), scalable.api_url()]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{USERS}",
+        "-d30s",
+        "--timeout",
+        "30s",
+        "--latency",
+        "-s",
+        str(script),
+        scalable.api_url(),
+    ]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     with capsys.disabled():
         print("\n" + told)  # noqa: T201 - the figure to compare with
