@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -22,12 +23,13 @@ from cli.synthesis import SynthesisError, synthesize
 from config.loading import SettingsError
 from config.settings import Settings
 from costs.bill import Item, Tariff, bill, total
-from costs.month import HOURS, Month
-from costs.service_prices import REGION, parse_service_prices, shipped_service_prices
+from costs.month import HOURS, Month, Range
+from costs.service_prices import REGION, ServicePrices, parse_service_prices, shipped_service_prices
 from costs.template import Template
 
 NOBODY = "constant:per_minute=0,minutes=1440"
 DEFAULT = Month()
+UNKNOWN = "unknown"
 
 
 def cost(  # noqa: PLR0917 -- a command's options
@@ -67,7 +69,7 @@ def cost(  # noqa: PLR0917 -- a command's options
     except (OSError, ValueError, SettingsError, SynthesisError) as error:
         typer.echo(f"sagescale cost: {error}", err=True)
         raise typer.Exit(2) from error
-    typer.echo(_render(items, month, _region(settings), output_format))
+    typer.echo(_render(items, month, settings, output_format))
 
 
 def _capacity(max_rps: float) -> Any:
@@ -99,10 +101,14 @@ def _tariff(  # noqa: PLR0917 -- a command's options
 
     return Tariff(
         month=month,
-        services=parse_service_prices(services.read_text(encoding="utf-8")) if services else shipped_service_prices(),
+        services=_service_prices(services, _region(settings)),
         instance_usd_per_hour=lambda name: price_of(name, _region(settings), table).usd_per_hour,
         variant_hours=hours,
     )
+
+
+def _service_prices(own: Path | None, region: str) -> ServicePrices:
+    return parse_service_prices(own.read_text(encoding="utf-8"), region) if own else shipped_service_prices(region)
 
 
 def _templates(env: str, settings: Settings, folder: Path | None) -> list[Template]:
@@ -114,31 +120,52 @@ def _templates(env: str, settings: Settings, folder: Path | None) -> list[Templa
         return [Template(path.name.split(".")[0], json.loads(path.read_text(encoding="utf-8"))) for path in found]
 
 
-def _render(items: list[Item], month: Month, region: str, output_format: Format) -> str:
-    rows = [(item.stack, item.what, *item.usd) for item in items]
+def _render(items: list[Item], month: Month, settings: Settings, output_format: Format) -> str:
+    rows = [(item.stack, item.what, *map(_or_none, item.usd)) for item in items]
     if output_format is Format.JSON:
-        document = {
-            "usd_a_month": total(items)._asdict(),
-            "items": [{"stack": item.stack, "what": item.what, "usd": item.usd._asdict()} for item in items],
-            "assumed": asdict(month),
-            "region": region,
-        }
-        return json.dumps(document, indent=2)
+        return json.dumps(_document(items, month, settings), indent=2)
     header = ["stack", "what", "minimum", "expected", "maximum"]
     if output_format is Format.CSV:
         return table_as_csv(header, rows)
-    shown = [*rows, ("in all", "", *total(items))]
-    cells = [[*(f"{usd:,.2f}" for usd in money), f"{stack}  {what}"] for stack, what, *money in shown]
+    shown = [*items, Item("in all", "", total(items))]
+    cells = [[*map(_amount, item.usd), f"{item.stack}  {item.what}"] for item in shown]
     lines = aligned([*header[2:], "USD a month"], cells)
-    return "\n".join([*lines, "", *_notes(month, region)])
+    return "\n".join([*lines, "", *_notes(items, month, settings)])
 
 
-def _notes(month: Month, region: str) -> list[str]:
+def _document(items: list[Item], month: Month, settings: Settings) -> dict[str, Any]:
+    def by_name(usd: Range) -> dict[str, float | None]:
+        return {name: _or_none(value) for name, value in usd._asdict().items()}
+
+    return {
+        "usd_a_month": by_name(total(items)),
+        "items": [{"stack": item.stack, "what": item.what, "usd": by_name(item.usd)} for item in items],
+        "without_a_price": [item.what for item in items if not item.usd.is_known],
+        "assumed": asdict(month),
+        "region": _region(settings),
+    }
+
+
+def _or_none(usd: float) -> float | None:
+    return None if math.isnan(usd) else usd
+
+
+def _amount(usd: float) -> str:
+    return UNKNOWN if math.isnan(usd) else f"{usd:,.2f}"
+
+
+def _notes(items: list[Item], month: Month, settings: Settings) -> list[str]:
     notes = [
-        "Minimum: nobody calls. Maximum: every instance all month, every request the throttle lets pass.",
+        "Minimum: nobody calls, and what may sleep sleeps. Maximum: all instances, and all the throttle lets pass.",
         f"Expected: {month.requests:,.0f} requests, {month.runs:g} runs, {month.job_minutes:g} minutes a job.",
+        "What sleeps by the clock is not called while it sleeps.",
         "Left out: data transfer, free tiers, API Gateway's discount above 333 million requests.",
     ]
-    if region != REGION:
-        notes.append(f"Services are priced as in {REGION}, instances as in {region}: give --service-prices.")
+    if not settings.project.region:
+        notes.append(f"The settings name no region: these are the prices of {REGION}.")
+    if unknown := [item.what for item in items if not item.usd.is_known]:
+        notes.append(
+            f"{UNKNOWN}: no price is known in {_region(settings)}, and {len(unknown)} of {len(items)} lines are not in "
+            "the sum: give --service-prices."
+        )
     return notes

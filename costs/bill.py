@@ -12,6 +12,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from autoscaling.template import DeployedVariant, TemplateError, deployed_variants
+from costs.awake import awake
 from costs.month import HOURS, NOTHING, SECONDS, Month, Range
 from costs.resources import is_free
 from costs.runs import jobs_of, scheduled_runs
@@ -42,7 +43,7 @@ class Tariff:
     instance_usd_per_hour : Callable
         By instance type; jobs and notebooks are assumed to cost what an endpoint's instance costs.
     variant_hours : Callable
-        Expected instance hours of a month of a variant.
+        Expected instance hours of a month of a variant that does not sleep.
     """
 
     month: Month
@@ -72,8 +73,8 @@ def bill(templates: Iterable[Template], tariff: Tariff) -> list[Item]:
 
 
 def total(items: Iterable[Item]) -> Range:
-    """Return the sum of a bill, in USD."""
-    return reduce(Range.plus, (item.usd for item in items), NOTHING)
+    """Return the sum of what has a price on a bill, in USD."""
+    return reduce(Range.plus, (item.usd for item in items if item.usd.is_known), NOTHING)
 
 
 def _items(template: Template, tariff: Tariff) -> Iterator[Item]:
@@ -92,12 +93,14 @@ def _endpoints(_: list[Resource], template: Template, tariff: Tariff) -> Priced:
         variants = deployed_variants(template.document)
     except TemplateError:
         return
+    share = awake(template)
     for variant in variants:
         assert variant.instance_type, "a variant that scales has a config"
         low, high = variant.scaling.min_capacity * HOURS, variant.scaling.max_capacity * HOURS
-        hours = Range(low, tariff.variant_hours(variant), high)
+        hours = Range(low * share.least, tariff.variant_hours(variant) * share.by_the_clock, high)
         what = f"variant {variant.variant}: {variant.scaling.min_capacity} to {variant.scaling.max_capacity} "
-        yield f"{what}{variant.instance_type}", hours.times(tariff.instance_usd_per_hour(variant.instance_type))
+        usd = hours.times(tariff.instance_usd_per_hour(variant.instance_type))
+        yield f"{what}{variant.instance_type}{share}", usd
 
 
 def _scaling(policies: list[Resource], _: Template, tariff: Tariff) -> Priced:
@@ -197,12 +200,14 @@ def _workflows(machines: list[Resource], template: Template, tariff: Tariff) -> 
         states = states_of(machine.properties["DefinitionString"])
         jobs = jobs_of(states)
         expected = scheduled + (month.runs if any(job.trains for job in jobs) else 0)
-        usd = Range(scheduled, expected, expected).times(len(states) * tariff.services.usd("state_transitions"))
+        usd = NOTHING
         for job in jobs:
             hours = min(month.job_minutes * 60, job.most_seconds) / 3600
             busy = Range(scheduled * hours, expected * hours, expected * job.most_seconds / 3600)
             usd = usd.plus(busy.times(job.instances * tariff.instance_usd_per_hour(job.instance_type)))
         yield f"runs of {machine.logical_id}, {scheduled:g} of them scheduled", usd
+        transitions = len(states) * tariff.services.usd("state_transitions")
+        yield f"state transitions of {machine.logical_id}", Range(scheduled, expected, expected).times(transitions)
 
 
 PRICED: dict[str, Callable[[list[Resource], Template, Tariff], Priced]] = {

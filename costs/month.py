@@ -5,6 +5,7 @@ A `Range` says each thing three times: when nobody calls, as expected, and at mo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ SECONDS = HOURS * 3600
 
 
 class Range(NamedTuple):
-    """A quantity or an amount of money a month."""
+    """A quantity or an amount of money a month; what is computed with an unknown price is not a number."""
 
     minimum: float
     expected: float
@@ -26,6 +27,11 @@ class Range(NamedTuple):
     def plus(self, other: Range) -> Range:
         """Return the sums."""
         return Range(*(one + two for one, two in zip(self, other, strict=True)))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether no unknown price is in it."""
+        return not any(math.isnan(value) for value in self)
 
     @classmethod
     def always(cls, value: float) -> Range:
