@@ -3,6 +3,7 @@
 References
 ----------
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+https://repost.aws/knowledge-center/api-gateway-internal-server-error ("Invalid permissions on Lambda function" is 500)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from serving.http_answer import Answer
 if TYPE_CHECKING:
     from sandbox.dataplane.rest_method import Call
 
+_NOT_INVOKED = frozenset({403, 404})  # Lambda's own: not permitted, and no such function
 _NOT_PASSED = frozenset({"content-length", "connection", "transfer-encoding", "content-type"})
 
 
@@ -117,9 +119,11 @@ def _body(body: bytes) -> dict[str, Any]:
 
 
 def _answer(answer: UpstreamAnswer, context: Mapping[str, Any]) -> Answer:
-    """Return the function's answer; one that failed or is malformed is 502, as in AWS."""
+    """Return the function's answer; one that failed or is malformed is 502, one that is gone or not ours 500."""
     if answer.status == 429:
         raise RejectedError("THROTTLED")
+    if answer.status in _NOT_INVOKED:
+        raise RejectedError("API_CONFIGURATION_ERROR")
     if answer.status != 200 or "x-amz-function-error" in answer.headers:
         raise RejectedError("INTEGRATION_FAILURE")
     try:

@@ -1,10 +1,18 @@
-"""The deployed API tells the truth: each status of docs/api.md is provoked where it arises and arrives as it is."""
+"""The deployed API tells the truth: each status of docs/openapi.json is provoked where it arises and arrives as it is.
+
+The tests follow each other: what takes the model away comes last, and then all that was answered is compared with the
+document.
+"""
 
 import json
 import os
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -14,11 +22,15 @@ from cli.predict import RefusedError, ask
 from cli.smoke import RECORD
 from sandbox import launch
 from sandbox.dataplane.permission import KEPT_SECONDS
+from stacks.openapi import document
 from tests.integration.workstation import Workstation
 from training.schema import encode_csv
 
-ROW = encode_csv(RECORD).encode()
 CSV, JSON = "text/csv", "application/json"
+ASKED = {"/invocations": (encode_csv(RECORD).encode(), CSV), "/predictions": (json.dumps(RECORD).encode(), JSON)}
+ROW = ASKED["/invocations"][0]
+SLOW_SECONDS = 60.0  # the function waits 25, the gateway 29
+answered: set[tuple[str, int]] = set()
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +48,22 @@ def call(workstation: Workstation, path: str, body: bytes, content_type: str, **
     url = workstation.deployment().api_url(path)
     sent = {"Content-Type": content_type, **headers}
     answer = urllib3.request("POST", url, body=body, headers=sent, retries=False, timeout=60.0)
+    answered.add((path, answer.status))
     return answer.status, json.loads(answer.data)
+
+
+def ask_both(workstation: Workstation) -> list[int]:
+    """Return with which statuses a good request to each resource is answered; both are on their way at once."""
+    with ThreadPoolExecutor(len(ASKED)) as pool:
+        asked = [pool.submit(call, workstation, path, *sent) for path, sent in ASKED.items()]
+        return [each.result()[0] for each in asked]
+
+
+def predict_function(workstation: Workstation) -> str:
+    """Return the name of the function behind /predictions."""
+    functions = workstation.runtime.client("lambda").list_functions()["Functions"]
+    (name,) = [each["FunctionName"] for each in functions if "InferencePredict" in each["FunctionName"]]
+    return str(name)
 
 
 def route(workstation: Workstation, instances: list[dict[str, Any]]) -> None:
@@ -45,6 +72,47 @@ def route(workstation: Workstation, instances: list[dict[str, Any]]) -> None:
     body = json.dumps({"variants": [{"name": "main", "instances": instances}]}).encode()
     url = f"{workstation.runtime.dataplane_url}/_sandbox/endpoints/{name}"
     urllib.request.urlopen(urllib.request.Request(url, data=body, method="PUT"), timeout=60).close()
+
+
+@contextmanager
+def model(workstation: Workstation, answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
+    """Let the endpoint's only instance be one that answers so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, body = answer()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        route(workstation, [{"id": "i-made-up", "port": server.server_port}])
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+
+@contextmanager
+def slow_model(workstation: Workstation) -> Iterator[None]:
+    """Let the endpoint answer when everybody has given up."""
+    over = threading.Event()
+
+    def wait() -> tuple[int, bytes]:
+        over.wait(SLOW_SECONDS)
+        return 200, b"{}"
+
+    with model(workstation, wait):
+        try:
+            yield
+        finally:
+            over.set()
 
 
 @pytest.mark.verify
@@ -88,9 +156,8 @@ def test_a_permission_that_is_missing_is_500(workstation: Workstation) -> None:
 @pytest.mark.verify
 def test_more_than_the_throttle_is_429(workstation: Workstation) -> None:
     workstation.deploy(api={"auth": "none", "throttle_rate_per_second": 0.5, "throttle_burst": 1})
-    statuses = {call(workstation, "/invocations", ROW, CSV)[0] for _ in range(5)}
-    assert 429 in statuses
-    workstation.deploy()
+    for path, sent in ASKED.items():
+        assert 429 in {call(workstation, path, *sent)[0] for _ in range(5)}, path
 
 
 @pytest.mark.verify
@@ -98,6 +165,7 @@ def test_a_user_of_the_pool_is_answered_and_nobody_else(workstation: Workstation
     workstation.deploy(api={"auth": "cognito"})
     with pytest.raises(RefusedError, match="answered 401"):
         ask(workstation.deployment(), [RECORD])
+    assert ask_both(workstation) == [401, 401]
     outputs = workstation.outputs("serving")
     pool, client = outputs["UserPoolId"], outputs["UserPoolClientId"]
     token = sign_in(workstation.runtime.client("cognito-idp"), pool, client)
@@ -109,15 +177,63 @@ def test_a_user_of_the_pool_is_answered_and_nobody_else(workstation: Workstation
 
 
 @pytest.mark.verify
-def test_an_endpoint_without_room_is_503_and_one_that_is_gone_400(workstation: Workstation) -> None:
+def test_a_request_without_a_signature_is_403(workstation: Workstation) -> None:
+    workstation.deploy(api={"auth": "iam"})
+    assert ask_both(workstation) == [403, 403]
     workstation.deploy()
+    assert ask_both(workstation) == [200, 200]
+
+
+@pytest.mark.verify
+def test_a_model_that_answers_no_classifiers_answer_is_502_to_who_wants_labels(workstation: Workstation) -> None:
+    with model(workstation, lambda: (200, b'{"greeting": "hello"}')):
+        assert ask_both(workstation) == [200, 502]  # /invocations hands on what the model says
+
+
+@pytest.mark.verify
+def test_a_model_that_fails_is_424(workstation: Workstation) -> None:
+    with model(workstation, lambda: (500, b"out of memory")):
+        assert ask_both(workstation) == [424, 424]
+
+
+@pytest.mark.verify
+def test_a_model_that_is_too_slow_is_504(workstation: Workstation) -> None:
+    with slow_model(workstation):
+        assert ask_both(workstation) == [504, 504]
+
+
+@pytest.mark.verify
+def test_a_function_that_times_out_is_502(workstation: Workstation) -> None:
+    functions, name = workstation.runtime.client("lambda"), predict_function(workstation)
+    before = functions.get_function_configuration(FunctionName=name)["Timeout"]
+    functions.update_function_configuration(FunctionName=name, Timeout=2)
+    with slow_model(workstation):
+        status, answer = call(workstation, "/predictions", *ASKED["/predictions"])
+    assert (status, answer) == (502, {"message": "Internal server error"})  # the gateway's words
+    functions.update_function_configuration(FunctionName=name, Timeout=before)
+
+
+@pytest.mark.verify
+def test_an_endpoint_without_room_is_503_and_one_that_is_gone_400(workstation: Workstation) -> None:
     route(workstation, [])
-    assert call(workstation, "/invocations", ROW, CSV)[0] == 503
-    assert call(workstation, "/predictions", json.dumps(RECORD).encode(), JSON)[0] == 503
+    assert ask_both(workstation) == [503, 503]
     name = workstation.parameter("endpoint/name")
     url = f"{workstation.runtime.dataplane_url}/_sandbox/endpoints/{name}"
     urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=60).close()
     assert call(workstation, "/invocations", ROW, CSV)[0] == 400
+
+
+@pytest.mark.verify
+def test_a_function_that_is_gone_is_500(workstation: Workstation) -> None:
+    workstation.runtime.client("lambda").delete_function(FunctionName=predict_function(workstation))
+    assert call(workstation, "/predictions", *ASKED["/predictions"])[0] == 500
+
+
+@pytest.mark.verify
+def test_every_status_of_the_document_was_provoked_and_no_other() -> None:
+    operations = {path: item["post"] for path, item in document()["paths"].items()}
+    declared = {(path, int(status)) for path, operation in operations.items() for status in operation["responses"]}
+    assert answered == declared
 
 
 def sign_in(cognito: Any, pool: str, client: str) -> str:

@@ -486,18 +486,22 @@ def test_functions_answer_becomes_the_response(deploy: Any, call: Any, front: An
         (Answer(200, JSON, b'"just text"'), 502),
         (Answer(200, JSON, b'{"body":"no status"}'), 502),
         (Answer(200, JSON, b"not json"), 502),
-        (Answer(404, JSON, b"{}"), 502),
+        (Answer(503, JSON, b"{}"), 502),
+        (Answer(404, JSON, b"{}"), 500),  # it is gone
+        (Answer(403, JSON, b"{}"), 500),  # and may not be invoked
         (Answer(429, JSON, b"{}"), 429),
     ],
 )
-def test_function_that_fails_is_a_bad_gateway(deploy: Any, call: Any, front: Any, answered: Any, status: Any) -> None:
+def test_function_without_an_answer_is_told_by_status(
+    deploy: Any, call: Any, front: Any, answered: Any, status: Any
+) -> None:
     front.answer = lambda head, body: answered
     deploy(method(integration=lambda_proxy()))
 
     answer = call()
 
     assert answer.status == status
-    assert answer.message == ("Internal server error" if status == 502 else "Too Many Requests")
+    assert answer.message == ("Too Many Requests" if status == 429 else "Internal server error")
 
 
 def test_front_that_is_gone_is_a_bad_gateway(deploy: Any, call: Any, front: Any) -> None:
