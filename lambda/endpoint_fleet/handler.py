@@ -1,7 +1,8 @@
 """Custom resource Fleet: how many instances each variant of a new endpoint starts with.
 
 An endpoint gets a new name when its variants or their instance types change. The new one must start as large as the
-one it follows has grown, or the switch would drop the load that scaled it out.
+one it follows has grown, or the switch would drop the load that scaled it out. `VARIANTS` in the environment holds the
+bounds of each: they are no properties of the resource, because it is made with an endpoint and not asked again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def counts(event: Mapping[str, Any]) -> Mapping[str, str] | None:
     """Return instances by variant: what runs today within the bounds, else the initial count of the settings."""
     if event["RequestType"] == "Delete":
         return None
-    wanted = json.loads(event["ResourceProperties"]["Variants"])
+    wanted = json.loads(os.environ["VARIANTS"])
     running = _running()
     return {name: str(_count(bounds, running.get(name))) for name, bounds in wanted.items()}
 

@@ -128,7 +128,11 @@ class AutoscaledEndpoint(Construct):
         )
 
     def _fleet(self, variants: tuple[Variant, ...], scaling: Mapping[str, VariantScaling]) -> CustomResource:
-        """Return the resource that says how many instances a new endpoint starts with; a new one for each endpoint."""
+        """Return the resource that says how many instances a new endpoint starts with; a new one for each endpoint.
+
+        It has no properties to change: the bounds are its function's, which is asked when there is a new endpoint only.
+        Another answer would be another config, and so an update of instances for nothing but a raised min_capacity.
+        """
         stack = Stack.of(self)
         parameter = self._naming.endpoint_name_parameter
         function = CustomResourceFunction(
@@ -136,7 +140,7 @@ class AutoscaledEndpoint(Construct):
             "EndpointFleet",
             source="endpoint_fleet",
             description="Says how many instances a new endpoint starts with.",
-            environment={"ENDPOINT_NAME_PARAMETER": parameter},
+            environment={"ENDPOINT_NAME_PARAMETER": parameter, "VARIANTS": _bounds(variants, scaling)},
         )
         function.add_to_role_policy(
             iam.PolicyStatement(
@@ -146,19 +150,11 @@ class AutoscaledEndpoint(Construct):
         )
         function.add_to_role_policy(self._describe_statement())
         acknowledge_endpoints(function.execution_role, self._naming)
-        bounds = {
-            variant.name: {
-                "initial_instance_count": max(variant.initial_instance_count, scaling[variant.name].min_capacity),
-                "max_capacity": scaling[variant.name].max_capacity,
-            }
-            for variant in variants
-        }
         fleet = CustomResource(
             self,
             f"Fleet{self._naming.variants_hash(variants)}",
             service_token=function.service_token,
             resource_type="Custom::Fleet",
-            properties={"Variants": json.dumps(bounds, sort_keys=True)},
             service_timeout=Duration.minutes(5),
         )
         fleet.node.add_dependency(function)
@@ -191,6 +187,18 @@ class AutoscaledEndpoint(Construct):
         """Return what describing any endpoint of this environment takes: predecessors have other names."""
         arn = endpoints_arn(self, self._naming)
         return iam.PolicyStatement(actions=["sagemaker:DescribeEndpoint"], resources=[arn])
+
+
+def _bounds(variants: Iterable[Variant], scaling: Mapping[str, VariantScaling]) -> str:
+    """Return as JSON, by variant, with how many instances a first endpoint starts, and the most any may have."""
+    bounds = {
+        variant.name: {
+            "initial_instance_count": max(variant.initial_instance_count, scaling[variant.name].min_capacity),
+            "max_capacity": scaling[variant.name].max_capacity,
+        }
+        for variant in variants
+    }
+    return json.dumps(bounds, sort_keys=True)
 
 
 def answering(variants: Iterable[Variant]) -> list[str]:

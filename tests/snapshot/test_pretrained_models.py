@@ -164,8 +164,10 @@ def test_variants_have_their_own_model_type_count_weight_and_scaling(deploy: Dep
     described = {item["VariantName"]: item for item in config["ProductionVariants"]}
     assert (described["a"]["InitialVariantWeight"], described["b"]["InstanceType"]) == (3, "ml.c5.large")
     assert described["a"]["ModelName"] != described["b"]["ModelName"]
-    (fleet,) = (item["Properties"] for item in resources(templates, "Custom::Fleet"))
-    assert json.loads(fleet["Variants"])["b"] == {"initial_instance_count": 2, "max_capacity": 4}
+    functions = resources(templates, "AWS::Lambda::Function")
+    environments = [item["Properties"].get("Environment", {"Variables": {}})["Variables"] for item in functions]
+    (bounds,) = (variables["VARIANTS"] for variables in environments if "VARIANTS" in variables)
+    assert json.loads(bounds)["b"] == {"initial_instance_count": 2, "max_capacity": 4}
     targets = resources(templates, "AWS::ApplicationAutoScaling::ScalableTarget")
     assert sorted(item["Properties"]["MaxCapacity"] for item in targets) == [4, 10]
 

@@ -61,11 +61,13 @@ def test_new_model_loses_no_request(operator: Operator) -> None:
 
 def test_raised_min_capacity_starts_instances_and_loses_no_request(operator: Operator) -> None:
     deploy(operator)
+    config = operator.endpoint()["EndpointConfigName"]
     operator.run_at(SCALE)
     with operator.load() as load:
         deploy(operator, scaling=scaling(3))
         operator.wait_for(lambda: operator.instances() == 3)
     assert load.failures == {}
+    assert operator.endpoint()["EndpointConfigName"] == config  # two more instances, and no new fleet
 
 
 def test_instance_type_change_while_scaled_out_starts_as_large_and_loses_no_request(operator: Operator) -> None:

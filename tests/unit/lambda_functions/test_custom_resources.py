@@ -138,7 +138,8 @@ def test_new_endpoint_starts_as_large_as_its_predecessor_within_bounds(
     else:
         ssm.add_response("get_parameter", {"Parameter": {"Value": "kdd99-dev-1"}})
         sagemaker.add_response("describe_endpoint", ENDPOINT, {"EndpointName": "kdd99-dev-1"})
-    handler_of("endpoint_fleet").handler(cloudformation.request("Create", Variants=json.dumps({"main": bounds})), None)
+    monkeypatch.setenv("VARIANTS", json.dumps({"main": bounds}))
+    handler_of("endpoint_fleet").handler(cloudformation.request("Create"), None)
     assert cloudformation.answers[0]["Data"] == {"main": expected}
 
 
@@ -147,7 +148,8 @@ def test_fleet_reports_what_it_may_not_read(
 ) -> None:
     monkeypatch.setenv("ENDPOINT_NAME_PARAMETER", "/kdd99/dev/endpoint/name")
     aws("ssm").add_client_error("get_parameter", "AccessDeniedException")
-    handler_of("endpoint_fleet").handler(cloudformation.request("Create", Variants="{}"), None)
+    monkeypatch.setenv("VARIANTS", "{}")
+    handler_of("endpoint_fleet").handler(cloudformation.request("Create"), None)
     assert cloudformation.answers[0]["Status"] == "FAILED"
     assert "AccessDenied" in cloudformation.answers[0]["Reason"]
 
