@@ -14,8 +14,8 @@ from config.group import Group
 class Sleep(Group):
     """Lets the endpoint be put to sleep and woken, by command and by the clock."""
 
-    idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
-    """Without force it falls asleep only when nobody has called for so long."""
+    idle_minutes: Annotated[int, Field(ge=3, le=1440)] = 30
+    """Without force it falls asleep only when nobody has called for so long; CloudWatch takes two minutes to know."""
     sleep_at: str | None = None
     """`cron(0 20 ? * MON-FRI *)`; `cron(0/30 20-23 * * ? *)` tries again while the evening is busy."""
     wake_at: str | None = None

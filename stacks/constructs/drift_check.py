@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -16,10 +16,10 @@ from constructs import Construct
 
 from config.data_capture import DataCapture, Drift
 from stacks.constructs.acknowledgements import acknowledge_wildcards
-from stacks.constructs.aws_call import aws_call
+from stacks.constructs.aws_call import TIMEOUT, aws_call
 from stacks.constructs.dataset import DatasetFile
 from stacks.constructs.images import PROCESSING_IMAGE, Images
-from stacks.constructs.job_role import read_statements
+from stacks.constructs.job_role import metric_statement, read_statements
 from stacks.constructs.job_states import PROCESSING, job_state, job_statements, processing_parameters
 from stacks.constructs.protection import Protection
 from stacks.naming import Naming
@@ -93,7 +93,7 @@ class DriftCheck(Construct):
 
     def _permit(self, job_role: iam.Role) -> None:
         statements = job_statements(self, self._naming.prefix, job_role, kinds=["Processing"])
-        for statement in statements:
+        for statement in (*statements, metric_statement([NAMESPACE])):
             self.state_machine.add_to_role_policy(statement)
         patterns = [arn for statement in statements for arn in statement.resources if arn.endswith("*")]
         acknowledge_wildcards(
@@ -101,7 +101,7 @@ class DriftCheck(Construct):
             {
                 **dict.fromkeys(patterns, "a job's name ends with the run and the attempt"),
                 self._bucket.arn_for_objects(f"{REPORTS}/*"): "every run has a report of its own",
-                "*": "log deliveries, X-Ray and PutMetricData know no resource (Service Authorization Reference)",
+                "*": "log deliveries and X-Ray know no resource, PutMetricData has its namespace",
             },
         )
 
@@ -188,20 +188,26 @@ class DriftCheck(Construct):
             result_selector={"report.$": "States.StringToJson($.Body)"},
         )
 
-    def _publish(self) -> sfn.TaskStateBase:
+    def _publish(self) -> sfn.CustomState:
+        """Return the state that publishes; written out, because CallAwsService would allow every namespace."""
         metric = {
             "MetricName": METRIC,
             "Dimensions": [{"Name": DIMENSION, "Value": self._naming.prefix}],
             "Value.$": "$.report.largest.psi",
         }
-        return self._call(
+        publish = sfn.CustomState(
+            self,
             "Publish",
-            service="cloudwatch",
-            action="putMetricData",
-            parameters={"Namespace": NAMESPACE, "MetricData": [metric]},
-            iam_resources=["*"],  # the action knows no resource (Service Authorization Reference, Amazon CloudWatch)
-            result_path=sfn.JsonPath.DISCARD,
+            state_json={
+                "Type": "Task",
+                "Resource": f"arn:{Stack.of(self).partition}:states:::aws-sdk:cloudwatch:putMetricData",
+                "Parameters": {"Namespace": NAMESPACE, "MetricData": [metric]},
+                "TimeoutSeconds": TIMEOUT.to_seconds(),
+                "ResultPath": sfn.JsonPath.DISCARD,
+            },
         )
+        publish.add_retry(max_attempts=2, errors=["States.TaskFailed"])
+        return publish
 
     def _call(self, construct_id: str, **call: Any) -> sfn.TaskStateBase:
         task = aws_call(self, construct_id, **call)

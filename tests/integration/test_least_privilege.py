@@ -1,11 +1,13 @@
 """The journey that the proof of least privilege rests on (tests/snapshot/test_permissions.py).
 
-One sandbox deploys, trains (an algorithm, another, a script), tunes, serves, retrains, fails and is destroyed. It
-refuses what a role may not do, and records the rest; `--snapshot-update` renews the recording.
+One sandbox deploys, trains (an algorithm, another, a script), tunes, serves, sleeps, retrains, is watched, fails and is
+destroyed. It refuses what a role may not do, and records the rest; `--snapshot-update` renews the recording.
 """
 
 import json
 import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -17,11 +19,12 @@ import urllib3
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from cli import sleep
 from sandbox import launch, live
 from sandbox.permissions.policy import applies, statements_of
 from sandbox.permissions.recording import Recorded, read
 from sandbox.scaler.conditions import Conditions
-from tests.integration.workstation import ENV, Workstation, write_dataset
+from tests.integration.workstation import ENV, ROOT, Workstation, write_dataset
 from tests.permissions import Role, masked, role_name, template_statements
 from training import schema
 
@@ -55,7 +58,10 @@ OTHERS: list[dict[str, Any]] = [
     {"algorithm": "xgboost", "hyperparameters": {"num_round": 2}},
     {"script": {"framework": "scikit-learn", "version": "1.9-0", "entry_point": "fit.py"}, "hyperparameters": {}},
 ]
-WATCHED = {"deployment": {"strategy": "all_at_once", "wait_interval_seconds": 240}}
+EPOCHS = {"hyperparameters": {"epochs": 2}}
+FLEET = {"min_capacity": 2, "max_capacity": 4, "policies": [{"kind": "target_tracking", "target": 30_000.0}]}
+WATCHED: dict[str, Any] = {"deployment": {"strategy": "canary", "canary_size": {"instance_count": 1}}}
+EVERY_MINUTE = "cron(* * * * ? *)"
 WAIT_SECONDS = 180.0
 
 
@@ -105,11 +111,13 @@ class Traveller:
 
     def stop_a_run_in(self, list_jobs: Callable[[], list[Any]], **changes: Any) -> None:
         """Start a run, and stop it when `list_jobs` tells of one job more."""
-        states = self.runtime.client("stepfunctions")
-        machine = self.workstation.outputs("training")["StateMachineArn"]
         run = json.loads(self.workstation.parameter("training/run"))
-        before = len(list_jobs())
         document = {"mode": "retrain", "run": {**run, "key": uuid.uuid4().hex[:16], **changes}}
+        self.stop_in(self.workstation.outputs("training")["StateMachineArn"], document, list_jobs)
+
+    def stop_in(self, machine: str, document: dict[str, Any], list_jobs: Callable[[], list[Any]]) -> None:
+        """Start a state machine, and stop it when `list_jobs` tells of one job more."""
+        states, before = self.runtime.client("stepfunctions"), len(list_jobs())
         execution = states.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(document))[
             "executionArn"
         ]
@@ -124,6 +132,23 @@ class Traveller:
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
+    def resource(self, thing: str, resource_type: str, begins: str) -> str:
+        """Return the physical id of the resource of a stack whose logical id begins so."""
+        pages = self.runtime.client("cloudformation").get_paginator("list_stack_resources")
+        (found,) = [
+            each["PhysicalResourceId"]
+            for page in pages.paginate(StackName=f"{PREFIX}{thing}")
+            for each in page["StackResourceSummaries"]
+            if each["ResourceType"] == resource_type and each["LogicalResourceId"].startswith(begins)
+        ]
+        return str(found)
+
+    def wait_for_call(self, role: str, action: str) -> None:
+        """Wait until a role whose name holds `role` has taken an action."""
+        self.wait(
+            lambda: any(role in each.role and each.call.action == action for each in read(self.runtime.directory))
+        )
+
     def end(self) -> list[Recorded]:
         """Stop the sandbox; return what was recorded."""
         launch.stop(self.runtime.directory)
@@ -135,9 +160,11 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
     """Roles and calls of the whole journey."""
     traveller = Traveller(tmp_path_factory.mktemp("journey"))
     sagemaker = traveller.runtime.client("sagemaker")
-    epochs = {"hyperparameters": {"epochs": 2}}
     live.set_conditions(traveller.runtime, Conditions(time_scale=60.0))  # updates wait for alarms
-    traveller.deploy(training=epochs, endpoint=WATCHED)
+    traveller.deploy(training=EPOCHS, endpoint={**WATCHED, "sleep": {}}, scaling=FLEET)
+    traveller.call_the_api()
+    sleep.put_to_sleep(traveller.workstation.deployment(), force=True)
+    sleep.switch(traveller.workstation.deployment(), "awake")
     traveller.call_the_api()
     traveller.stop_a_run_in(lambda: sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"])
     hyperparameters = json.loads(traveller.workstation.parameter("training/run"))["hyperparameters"]
@@ -146,12 +173,13 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         hyperparameters={**hyperparameters, "epochs": "1000000", "early_stopping_patience": "1000000"},
     )
     retrain_on_new_data(traveller)
+    watch_by_the_clock(traveller)
     (traveller.workstation.folder / "fit.py").write_text(SCRIPT)
     for training in OTHERS:
         traveller.deploy(training=training)
         traveller.call_the_api()
     last: dict[str, Any] = {
-        "training": {**epochs, "tuning": TUNING},
+        "training": {**EPOCHS, "tuning": TUNING},
         # another instance type makes another endpoint, which starts as large as the first
         "endpoint": {"variants": [{"instance_type": "ml.m5.large"}]},
         "network": {},
@@ -180,12 +208,49 @@ def retrain_on_new_data(traveller: Traveller) -> None:
         "gate": {"metric": "accuracy", "at_least": 0.0},
     }
     dataset = {name: f"s3://{BUCKET}/{name}/" for name in ("train", "test")}
-    traveller.deploy(dataset=dataset, training=training, endpoint=WATCHED)
+    traveller.deploy(dataset=dataset, training=training, endpoint=WATCHED, scaling=FLEET)
     served = workstation.parameter("model/served")
     for number in (2, 3):  # the second finds the schedule that the first has made
         more = write_dataset(workstation.folder / f"{number}.gz", 500)
         s3.upload_file(str(more), BUCKET, f"train/{number}.gz")
     traveller.wait(lambda: workstation.parameter("model/served") != served)
+
+
+def watch_by_the_clock(traveller: Traveller) -> None:
+    """Deploy what looks at requests, and what lets the endpoint sleep, every minute; and walk through the notebook."""
+    clock = {"sleep_at": EVERY_MINUTE, "wake_at": EVERY_MINUTE, "idle_minutes": 1440}  # it was called: it stays awake
+    endpoint = {**WATCHED, "data_capture": {"sampling_percentage": 100}, "sleep": clock}
+    drift = {"schedule": "rate(1 minute)", "least_rows": 1}
+    traveller.deploy(training=EPOCHS, endpoint=endpoint, scaling=FLEET, monitoring={"drift": drift}, notebook={})
+    traveller.call_the_api()
+    run_the_notebook(traveller)
+    traveller.wait_for_call("Drift", "cloudwatch:PutMetricData")
+    sagemaker = traveller.runtime.client("sagemaker")
+    traveller.stop_in(
+        traveller.resource("training", "AWS::StepFunctions::StateMachine", "Drift"),
+        {},
+        lambda: sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"],
+    )
+    for action in ("cloudwatch:GetMetricStatistics", "cloudformation:UpdateStack"):
+        traveller.wait_for_call("SleepSchedule", action)
+
+
+def run_the_notebook(traveller: Traveller) -> None:
+    """Run the notebook as on its instance: with the role of the instance, and the data bucket."""
+    workstation, role = traveller.workstation, traveller.resource("notebook", "AWS::IAM::Role", "Role")
+    role_arn = traveller.runtime.client("iam").get_role(RoleName=role)["Role"]["Arn"]
+    variables = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        **traveller.runtime.environment(role_arn),
+        "SAGEMAKER_ROLE_ARN": role_arn,
+        "SAGEMAKER_BUCKET": workstation.parameter("model/served").split("/")[2],
+        "KDD99_TRAIN": str(workstation.train),
+        "KDD99_TEST": str(workstation.test),
+        "HOME": str(workstation.folder),
+    }
+    command = [str(Path(sys.executable).with_name("jupyter-execute")), str(ROOT / "notebooks" / "kdd99.ipynb")]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_call_of_a_role_was_refused(travelled: tuple[list[dict[str, Any]], list[Recorded]]) -> None:

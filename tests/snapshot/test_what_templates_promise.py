@@ -11,6 +11,7 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from config.settings import Settings
+from costs.template import references
 from stacks.stage import add_stacks
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,12 @@ def synthesize(tmp_path: Path, context: dict[str, Any]) -> Synthesize:
 
 def resources(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [resource["Properties"] for resource in template["Resources"].values() if resource["Type"] == kind]
+
+
+def awake(value: dict[str, Any]) -> dict[str, Any]:
+    """Return what a value is while the endpoint is awake; without [endpoint.sleep] it always is."""
+    found: dict[str, Any] = value["Fn::If"][1] if "Fn::If" in value else value
+    return found
 
 
 def states(template: dict[str, Any]) -> dict[str, Any]:
@@ -194,6 +201,29 @@ def test_another_instance_type_is_another_endpoint_and_another_api_deployment(sy
     assert fleets[0].isdisjoint(fleets[1])
 
 
+def test_raised_min_capacity_changes_the_scalable_target_and_no_endpoint(synthesize: Synthesize) -> None:
+    before, after = (
+        synthesize(scaling={"min_capacity": least, "max_capacity": 10})["serving"]["Resources"] for least in (1, 3)
+    )
+    changed = {name: resource["Type"] for name, resource in after.items() if resource != before[name]}
+    # the function is asked when there is a new endpoint
+    assert sorted(changed.values()) == ["AWS::ApplicationAutoScaling::ScalableTarget", "AWS::Lambda::Function"]
+
+
+def test_prod_moves_behind_a_canary_and_dev_may_sleep(templates: dict[str, Any]) -> None:
+    prod, dev = (templates[f"kdd99-{env}-serving"] for env in ("prod", "dev"))
+    (endpoint,) = resources(prod, "AWS::SageMaker::Endpoint")
+    routing = endpoint["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert (routing["Type"], routing["CanarySize"]) == ("CANARY", {"Type": "INSTANCE_COUNT", "Value": 1})
+    alarms = {name for name, each in prod["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+    watched = endpoint["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+    assert {alarm["AlarmName"]["Ref"] for alarm in watched} == alarms
+    assert len(alarms) == 3
+    assert dev["Parameters"]["EndpointState"]["Default"] == "awake"
+    assert resources(dev, "AWS::Scheduler::Schedule") == []  # by hand, unless the settings name a clock
+    assert "EndpointState" not in prod["Parameters"]
+
+
 def test_scaling_is_the_articles(templates: dict[str, Any]) -> None:
     template = Template.from_json(templates["kdd99-dev-serving"])
     template.has_resource_properties(
@@ -212,9 +242,11 @@ def test_scaling_is_the_articles(templates: dict[str, Any]) -> None:
     )
 
 
-def test_endpoint_errors_keep_their_status_codes(templates: dict[str, Any]) -> None:
-    methods = resources(templates["kdd99-dev-serving"], "AWS::ApiGateway::Method")
-    (integration,) = [method["Integration"] for method in methods if method["Integration"]["Type"] == "AWS"]
+@pytest.mark.parametrize("env", ["dev", "prod"])  # one that can sleep, one that cannot
+def test_endpoint_errors_keep_their_status_codes(env: str, templates: dict[str, Any]) -> None:
+    methods = resources(templates[f"kdd99-{env}-serving"], "AWS::ApiGateway::Method")
+    integrations = [awake(method["Integration"]) for method in methods]
+    (integration,) = [each for each in integrations if each["Type"] == "AWS"]
     patterns = {r["StatusCode"]: r.get("SelectionPattern") for r in integration["IntegrationResponses"]}
     assert patterns.pop("500") is None  # the default is an error, not 200
     assert patterns.pop("200") == r"2\d{2}"
@@ -243,15 +275,17 @@ def test_api_asks_for_what_the_settings_say(
     assert len(resources(template, "AWS::ApiGateway::UsagePlan")) == key_required
 
 
-def test_served_parameter_stands_behind_the_check_of_the_served_config(templates: dict[str, Any]) -> None:
-    template = templates["kdd99-dev-serving"]["Resources"]
+@pytest.mark.parametrize("env", ["dev", "prod"])  # one that can sleep, one that cannot
+def test_served_parameter_stands_behind_the_check_of_the_served_config(env: str, templates: dict[str, Any]) -> None:
+    template = templates[f"kdd99-{env}-serving"]["Resources"]
     (served,) = [
         r
         for r in template.values()
-        if r["Type"] == "AWS::SSM::Parameter" and r["Properties"]["Name"] == "/kdd99/dev/model/served"
+        if r["Type"] == "AWS::SSM::Parameter" and r["Properties"]["Name"] == f"/kdd99/{env}/model/served"
     ]
     (check,) = [name for name, r in template.items() if r["Type"] == "Custom::ServedConfig"]
-    assert check in served["DependsOn"]
+    # what exists only while awake cannot be depended on, but it comes before what takes its attribute
+    assert check in {*served.get("DependsOn", []), *references(served["Properties"])}
 
 
 def test_two_builds_give_the_same_asset_hashes(synthesize: Synthesize, tmp_path: Path) -> None:
