@@ -183,11 +183,13 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         # another instance type makes another endpoint, which starts as large as the first
         "endpoint": {"variants": [{"instance_type": "ml.m5.large"}]},
         "network": {},
+        "notebook": {},
     }
     traveller.deploy(**last)
     traveller.stop_a_run_in(
         lambda: sagemaker.list_hyper_parameter_tuning_jobs(MaxResults=100)["HyperParameterTuningJobSummaries"]
     )
+    run_the_notebook(traveller)
     assembly = traveller.workstation.synthesize(**last)
     done = traveller.workstation.cdk("destroy", "--all", "--force", assembly=assembly)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -217,13 +219,12 @@ def retrain_on_new_data(traveller: Traveller) -> None:
 
 
 def watch_by_the_clock(traveller: Traveller) -> None:
-    """Deploy what looks at requests, and what lets the endpoint sleep, every minute; and walk through the notebook."""
+    """Deploy what looks at requests, and what lets the endpoint sleep, every minute."""
     clock = {"sleep_at": EVERY_MINUTE, "wake_at": EVERY_MINUTE, "idle_minutes": 1440}  # it was called: it stays awake
     endpoint = {**WATCHED, "data_capture": {"sampling_percentage": 100}, "sleep": clock}
     drift = {"schedule": "rate(1 minute)", "least_rows": 1}
-    traveller.deploy(training=EPOCHS, endpoint=endpoint, scaling=FLEET, monitoring={"drift": drift}, notebook={})
+    traveller.deploy(training=EPOCHS, endpoint=endpoint, scaling=FLEET, monitoring={"drift": drift})
     traveller.call_the_api()
-    run_the_notebook(traveller)
     traveller.wait_for_call("Drift", "cloudwatch:PutMetricData")
     sagemaker = traveller.runtime.client("sagemaker")
     traveller.stop_in(

@@ -8,7 +8,7 @@ import pytest
 import urllib3
 
 from cli import sleep
-from tests.integration.operations.conftest import ROW, Operator
+from tests.integration.operations.conftest import ROW, STACK, Operator
 
 pytestmark = pytest.mark.verify  # minutes, because it deploys and updates
 
@@ -30,6 +30,12 @@ def endpoints(operator: Operator) -> list[Any]:
     return list(operator.runtime.client("sagemaker").list_endpoints()["Endpoints"])
 
 
+def differences(operator: Operator) -> str:
+    """Return what `cdk diff` says of the unchanged stack; nothing where it sees no difference."""
+    done = operator.cdk("diff", STACK, "--exclusively", "--fail", assembly=operator.synthesize(**SLEEPY))
+    return done.stdout + done.stderr if done.returncode else ""
+
+
 @pytest.fixture
 def sleepy(operator: Operator) -> Operator:
     done = operator.deploy_serving(**SLEEPY)
@@ -38,6 +44,7 @@ def sleepy(operator: Operator) -> Operator:
 
 
 def test_sleep_is_refused_under_load_and_forced_answers_503_until_it_is_woken(sleepy: Operator) -> None:
+    assert differences(sleepy) == ""
     sleepy.run_at(SCALE)
     deployment = sleepy.deployment(**SLEEPY)
     with sleepy.load() as load:
@@ -52,6 +59,7 @@ def test_sleep_is_refused_under_load_and_forced_answers_503_until_it_is_woken(sl
     answer = call(sleepy)
     assert (answer.status, answer.headers["Content-Type"]) == (503, "application/json")
     assert "asleep" in answer.json()["message"]
+    assert differences(sleepy) == ""
 
     done = sleepy.deploy_serving(**SLEEPY, model=sleepy.save_model("dream", weight=0.5))
     assert done.returncode == 0, done.stdout + done.stderr
