@@ -6,7 +6,6 @@ that is not listed is refused by name when a job or a model asks for it.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable
@@ -127,21 +126,6 @@ def processing_image(uri: str) -> Image:
 def hosting_image(uri: str) -> Image:
     """Return the stand-in of a hosting image, or refuse `uri` with a ValidationError."""
     return _known(uri, "hosting", lambda image: image.host is not None)
-
-
-def refuse_strangers(definition: str) -> None:
-    """Refuse with a ValueError a workflow's definition whose jobs ask for images without a stand-in."""
-    jobs = (state.get("Parameters") or {} for state in json.loads(definition).get("States", {}).values())
-    try:
-        for job in jobs:
-            training = job.get("TrainingJobDefinition", job).get("AlgorithmSpecification", {}).get("TrainingImage")
-            processing = job.get("AppSpecification", {}).get("ImageUri")
-            if training:
-                training_image(training)
-            if processing:
-                processing_image(processing)
-    except ValidationError as error:
-        raise ValueError(error.message) from error
 
 
 def _known(uri: str, purpose: str, fits: Callable[[Image], bool]) -> Image:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from sandbox.cloudformation.provisioner import Outcome, Provisioner, Request, provisions
-from sandbox.sagemaker.images import refuse_strangers
+from sandbox.sagemaker.workflow_jobs import refuse_unknown_jobs
 
 _DEFINITION = ("Definition", "DefinitionString", "DefinitionS3Location", "DefinitionSubstitutions")
 
@@ -52,5 +52,5 @@ def _definition(request: Request) -> str:
         text = properties.get("DefinitionString") or json.dumps(properties["Definition"])
     for name, value in properties.get("DefinitionSubstitutions", {}).items():
         text = text.replace(f"${{{name}}}", str(value))
-    refuse_strangers(str(text))  # here, and not when a job is started: by then the deploy has waited for other jobs
+    refuse_unknown_jobs(str(text))  # here, and not when a job is started: by then the deploy has waited for other jobs
     return str(text)
