@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,7 @@ SERVED = {  # project: path and framework, and with AWS's containers the version
     "booster": ["booster.json", "xgboost", "3.2-0"],
     "graph": ["graph.onnx", "onnx"],
     "linear": ["model.tar.gz", "linear-learner"],
+    "archive": ["s3://elsewhere/booster/model.tar.gz", "xgboost", "3.2-0"],
 }
 SPLIT = """
 project.name = "split"
@@ -115,10 +117,20 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         del projects["linear"]
     runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
     launch.bootstrap(runtime)
+    upload_archive(runtime, folder)
     done = deploy(runtime, synthesize(folder, folder / "cdk.out", projects))
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     yield Deployed(runtime, folder, pipeline, booster)
     launch.stop(folder / "sandbox")
+
+
+def upload_archive(runtime: Runtime, folder: Path) -> None:
+    """Put the booster's archive where only its own model may read it."""
+    with tarfile.open(folder / "booster.tar.gz", "w:gz") as archive:
+        archive.add(folder / "booster.json", arcname="booster.json")
+    s3 = runtime.client("s3")
+    s3.create_bucket(Bucket="elsewhere")
+    s3.upload_file(str(folder / "booster.tar.gz"), "elsewhere", "booster/model.tar.gz")
 
 
 def synthesize(folder: Path, outdir: Path, projects: dict[str, str]) -> Path:
@@ -155,6 +167,10 @@ def test_pretrained_scikit_learn_pipeline_answers_as_it_does_in_python(deployed:
 def test_pretrained_xgboost_booster_answers_as_it_does_in_python(deployed: Deployed) -> None:
     scores = [prediction["score"] for prediction in deployed.invoke("booster", ROWS[:20])["predictions"]]
     assert scores == pytest.approx(deployed.booster.predict(xgboost.DMatrix(ROWS[:20])).tolist(), abs=1e-6)
+
+
+def test_pretrained_archive_in_s3_answers_as_the_local_file_does(deployed: Deployed) -> None:
+    assert deployed.invoke("archive", ROWS[:20]) == deployed.invoke("booster", ROWS[:20])
 
 
 def test_onnx_file_answers_its_graphs_sums(deployed: Deployed) -> None:
