@@ -26,6 +26,7 @@ from config.sleep import Sleep
 from config.training import InstanceType, Training
 
 MOST_VARIANTS = 10  # production variants of an endpoint config (SageMaker API, CreateEndpointConfig)
+PARTS_OF_A_FILE = 8  # of a channel: training.preprocess.PARTS, which a test compares
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")]
 
@@ -144,6 +145,12 @@ class Settings(Group):
             problems.append(
                 f"training.preprocess.instance_count = {shards} shares the files below an s3:// prefix, "
                 f"dataset.train is the one file {self.dataset.train!r}"
+            )
+        sharers = self.training.instance_count
+        if self.dataset and not self.dataset.train.startswith("s3://") and sharers > PARTS_OF_A_FILE:
+            problems.append(
+                f"training.instance_count = {sharers} shares {PARTS_OF_A_FILE} parts, all that preprocessing makes of "
+                f"the one file {self.dataset.train!r}: lower it, or put more files below an s3:// prefix"
             )
         if self.endpoint.container == "fast" and self.trains and not self.training.is_linear_learner:
             problems.append(

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from config.loading import SettingsError, environments, load
-from config.settings import Settings, Variant
+from config.settings import PARTS_OF_A_FILE, Settings, Variant
+from training.preprocess import PARTS
 
 SHORTEST = '[project]\nname = "kdd99"\n[dataset]\ntrain = "a.gz"\ntest = "s3://bucket/b.gz"\n'
 
@@ -94,3 +95,12 @@ def test_variants_of_one_name_are_refused() -> None:
                 "endpoint": {"variants": [Variant().model_dump(), Variant().model_dump()]},
             }
         )
+
+
+def test_more_machines_than_parts_of_the_one_file_are_refused(tmp_path: Path) -> None:
+    assert PARTS_OF_A_FILE == PARTS
+    load("x", write(tmp_path, SHORTEST + "[training]\ninstance_count = 8\n"))
+    with pytest.raises(SettingsError, match=r"instance_count = 9 shares 8 parts, .* one file 'a\.gz'"):
+        load("x", write(tmp_path, SHORTEST + "[training]\ninstance_count = 9\n"))
+    many = SHORTEST.replace('"a.gz"', '"s3://bucket/days/"')
+    load("x", write(tmp_path, many + "[training]\ninstance_count = 9\n"))
