@@ -23,7 +23,7 @@ def refuse_unknown_jobs(definition: str) -> None:
         check = _CHECKS.get(state.get("Resource", "").rpartition(":")[2])
         try:
             if check:
-                check(state["Parameters"])
+                check(state.get("Parameters", {}))
         except ValidationError as error:
             problems.append(error.message)
     if problems:
@@ -32,17 +32,19 @@ def refuse_unknown_jobs(definition: str) -> None:
 
 def _check_training(job: Request) -> None:
     refuse_unsupported(job, training.UNSUPPORTED)
-    training_image(job["AlgorithmSpecification"]["TrainingImage"])
+    if image := job.get("AlgorithmSpecification", {}).get("TrainingImage"):
+        training_image(image)
 
 
 def _check_tuning(job: Request) -> None:
     refuse_unsupported(job, tuning.UNSUPPORTED)
-    _check_training(job["TrainingJobDefinition"])
+    _check_training(job.get("TrainingJobDefinition", {}))
 
 
 def _check_processing(job: Request) -> None:
     refuse_unsupported(job, processing.UNSUPPORTED)
-    processing_image(job["AppSpecification"]["ImageUri"])
+    if image := job.get("AppSpecification", {}).get("ImageUri"):
+        processing_image(image)
 
 
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
