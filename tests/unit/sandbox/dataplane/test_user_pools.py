@@ -9,7 +9,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.unit.sandbox.dataplane.test_rest_apis import method, snapshot
+from tests.unit.sandbox.dataplane.rest_apis.snapshots import method, snapshot
 
 POOL = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_abc"
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_abc"
