@@ -90,8 +90,10 @@ def _split_and_shuffle(path: Path, source: str, train: Channel, validation: Chan
         spill = shuffle.Spill(source, file)
         for rows, counts in in_order(group, raw.read_chunks(path, source)):
             spill.add(rows, counts)
-        for number, (rows, keys) in enumerate(in_order(spill.gather, spill.groups())):
-            part = number * PARTS // shuffle.GROUPS
+        for rows, keys in in_order(spill.gather, spill.groups(at_least=PARTS)):
+            if not len(rows):
+                continue
+            part = shuffle.group_of(keys[0]) * PARTS // shuffle.GROUPS
             chosen = shuffle.chosen(keys, fraction)
             train.append(part, source, rows[~chosen])
             validation.append(part, source, rows[chosen])

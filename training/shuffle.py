@@ -1,9 +1,9 @@
 """A shuffle of more rows than memory holds: the same order on every machine, decided by where a row stands.
 
 Each row gets a 64-bit key mixed from its file's name and its position. Rows are spilled to one temporary file, chunk by
-chunk, grouped by the key's upper nine bits; then every group is gathered and sorted by the key. Memory holds one chunk
-and one of 512 groups. Because a key depends on nothing but the row's place, several machines that each see some of the
-files write exactly the files that one machine would write.
+chunk, grouped by the key's upper nine bits; then every group is gathered and sorted by the key, small ones together
+with their neighbours. Memory holds one chunk and one of 512 groups. Because a key depends on nothing but the row's
+place, several machines that each see some of the files write exactly the files that one machine would write.
 
 References
 ----------
@@ -26,6 +26,7 @@ Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.uint32]
 
 GROUPS: Final = 512
+_GATHERED_ROWS: Final = 4096  # to gather and to write fewer at a time costs as much
 _GROUP_SHIFT = np.uint64(55)
 _LOW_BITS = np.uint64(0xFFFF_FFFF)
 
@@ -37,6 +38,11 @@ def keys_of(source: str, positions: npt.NDArray[np.uint32]) -> Keys:
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(keys ^ (keys >> np.uint64(31)))
+
+
+def group_of(key: np.uint64) -> int:
+    """Return the group of a key, from 0 to 511."""
+    return int(key >> _GROUP_SHIFT)
 
 
 def chosen(keys: Keys, fraction: float) -> npt.NDArray[np.bool_]:
@@ -77,13 +83,23 @@ class Spill:
         self._file.write(rows.data)
         self._counts.append(counts)
 
-    def groups(self) -> Iterator[list[tuple[int, int]]]:
-        """Yield for every group where its pieces stand: offset and number of rows, one a chunk."""
+    def groups(self, at_least: int) -> Iterator[list[tuple[int, int]]]:
+        """Yield for every group where its pieces stand: offset and number of rows, one a chunk.
+
+        Parameters
+        ----------
+        at_least : int
+            A power of two: neighbours that are small come as one group, down to so many groups.
+        """
         self._file.flush()
         counts = np.array(self._counts).reshape(-1, GROUPS)
         offsets = counts.cumsum(dtype=np.int64).reshape(counts.shape) - counts
-        for group in range(GROUPS):
-            yield list(zip(offsets[:, group].tolist(), counts[:, group].tolist(), strict=True))
+        together = 1
+        while 2 * together * at_least <= GROUPS and 2 * together * counts.sum() <= _GATHERED_ROWS * GROUPS:
+            together *= 2
+        for first in range(0, GROUPS, together):
+            sizes = counts[:, first : first + together].sum(axis=1)
+            yield list(zip(offsets[:, first].tolist(), sizes.tolist(), strict=True))
 
     def gather(self, pieces: list[tuple[int, int]]) -> tuple[Rows, Keys]:
         """Return the rows of a group in shuffled order, and their keys."""
