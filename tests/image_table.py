@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from functools import cache
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from typing import Any
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the SDK's own
     from sagemaker.core import image_uris
+
+# for every single image the SDK would read its table from disk, and botocore's list of endpoints
+image_uris.config_for_framework = cache(image_uris.config_for_framework)
+image_uris.utils._botocore_resolver = cache(image_uris.utils._botocore_resolver)
 
 TABLE = Path(__file__).parents[1] / "stacks" / "constructs" / "images.json"
 FRAMEWORKS = {  # our name: the SDK's, and the oldest version that is offered
