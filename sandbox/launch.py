@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import docker
+from sandbox.ports import free_ports
 from sandbox.processes import REPOSITORY_ROOT, log_tail
 from sandbox.runtime import ACCOUNT_ID, Runtime
 
@@ -54,7 +55,9 @@ def start(directory: Path = DIRECTORY, *, port: int | None = None, owner_pid: in
     if runtime := running(directory):
         return runtime
     directory = directory.resolve()
-    front_port, dataplane_port = _free_ports(port)
+    front_port, dataplane_port = free_ports(2)
+    if port is not None:
+        front_port = _checked(port)
     log = directory / "logs" / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     runtime = Runtime(directory=directory, port=front_port, dataplane_port=dataplane_port)
@@ -155,17 +158,16 @@ def _spawn(runtime: Runtime, log: Path, owner_pid: int | None) -> int:
     )
 
 
-def _free_ports(wanted: int | None) -> tuple[int, int]:
-    with socket.socket() as front, socket.socket() as dataplane:
+def _checked(port: int) -> int:
+    with socket.socket() as front:
         front.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            front.bind(("127.0.0.1", wanted or 0))
+            front.bind(("127.0.0.1", port))
         except OSError as error:
             raise SandboxError(
-                f"Port {wanted} is taken ({error.strerror}); give another one, or none to get a free one."
+                f"Port {port} is taken ({error.strerror}); give another one, or none to get a free one."
             ) from error
-        dataplane.bind(("127.0.0.1", 0))
-        return front.getsockname()[1], dataplane.getsockname()[1]
+    return port
 
 
 def _status(runtime: Runtime) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import shutil
-import socket
 import threading
 import time
 import uuid
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.logs import LogShipper
+from sandbox.ports import free_ports
 from sandbox.processes import Process, log_tail, terminate
 from sandbox.runtime import Runtime
 from sandbox.sagemaker.container import Instance, aws_environment
@@ -118,7 +118,7 @@ class Fleet:
         role_arn = model.request["ExecutionRoleArn"]
         own = model.container.get("Environment") or {}
         environment = {**aws_environment(self.runtime, role_arn, isolated=isolated), **own}
-        port = _free_port()
+        (port,) = free_ports(1)
         process = machine.start(image.host(machine.path("/opt/ml/model"), port), environment)
         stream = f"{self.variant_name}/{instance_id}"
         self.shipper.follow(machine.log, group=f"{LOG_GROUP}/{self.endpoint_name}", stream=stream, role_arn=role_arn)
@@ -168,10 +168,3 @@ def _answers_ping(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

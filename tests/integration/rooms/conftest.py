@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from sandbox import events, functions, sagemaker, workflows
+from sandbox import events, functions, logs, sagemaker, workflows
+from sandbox.ports import free_ports
 from sandbox.processes import log_tail, spawn, terminate
 from sandbox.runtime import Runtime
 from sandbox.sagemaker.images import REGISTRY, Image
@@ -23,25 +24,22 @@ from sandbox.sagemaker.images import REGISTRY, Image
 HERE = Path(__file__).parent
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Any:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    runtime = Runtime(directory=tmp_path_factory.mktemp("sandbox"), port=free_port(), dataplane_port=free_port())
+    port, dataplane_port = free_ports(2)
+    runtime = Runtime(directory=tmp_path_factory.mktemp("sandbox"), port=port, dataplane_port=dataplane_port)
     rooms = (sagemaker, functions, workflows, events)
-    for room in rooms:
-        room.install(runtime)
-    server = ThreadedMotoServer("127.0.0.1", runtime.port, verbose=False)
-    server.start()
-    yield runtime
-    for room in reversed(rooms):
-        room.shutdown()
-    server.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "INTERVAL_SECONDS", 0.2)
+        for room in rooms:
+            room.install(runtime)
+        server = ThreadedMotoServer("127.0.0.1", runtime.port, verbose=False)
+        server.start()
+        yield runtime
+        for room in reversed(rooms):
+            room.shutdown()
+        server.stop()
 
 
 @pytest.fixture(scope="session")

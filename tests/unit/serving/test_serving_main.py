@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sandbox.ports import free_ports
 from serving.artifact import read_artifact, write_artifact
 
 ROOT = Path(__file__).parents[3]
@@ -23,11 +24,6 @@ AWS_ARTIFACT = SHARED / "linear_learner" / "model.tar.gz"
 
 def start(*arguments: Any) -> Any:
     return subprocess.Popen([sys.executable, "-m", "serving", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-
-
-def free_port() -> Any:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 def wait_until_up(port: Any, seconds: Any = 20) -> None:
@@ -52,7 +48,7 @@ def predict(port: Any, body: Any) -> Any:
 def test_artifact_written_by_aws_is_served_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(AWS_ARTIFACT.read_bytes())
     (tmp_path / "requirements.txt").write_text("not ours\n")
-    model, port = read_artifact(AWS_ARTIFACT), free_port()
+    model, (port,) = read_artifact(AWS_ARTIFACT), free_ports(1)
     rows = np.random.default_rng(5).normal(size=(3, 513))
     process = start("--model-dir", str(tmp_path), "--port", str(port))
     try:
@@ -103,7 +99,7 @@ def test_serve_form_takes_the_containers_directory_and_port() -> None:
 
 def test_sigterm_lets_a_request_under_way_finish(tmp_path: Path, binary_model: Any) -> None:
     write_artifact(binary_model, tmp_path)
-    port = free_port()
+    (port,) = free_ports(1)
     process = start("--model-dir", str(tmp_path), "--port", str(port))
     try:
         wait_until_up(port)
