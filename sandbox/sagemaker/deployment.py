@@ -9,19 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from sandbox.logs import LogShipper
-from sandbox.runtime import Runtime
 from sandbox.sagemaker import refusals
 from sandbox.sagemaker.baking import AlarmError, GoingDownError, Oven
 from sandbox.sagemaker.endpoint import Endpoint, Variant, unroute
 from sandbox.sagemaker.fleet import LaunchError
 from sandbox.sagemaker.fleets import Fleets
 from sandbox.sagemaker.requests import Only, Request, refuse_unsupported
-from sandbox.sagemaker.resources import EndpointConfig, Model
+from sandbox.sagemaker.resources import EndpointConfig
 from sandbox.sagemaker.scalable_targets import deregister
 from sandbox.sagemaker.update import Update
 from sandbox.sagemaker.update_policy import UpdatePolicy
@@ -42,12 +40,8 @@ class Deployer:
 
     Parameters
     ----------
-    runtime : Runtime
-        The sandbox.
-    shipper : LogShipper
-        Takes the logs of the instances.
-    models : mapping of str to Model
-        Where an instance finds its model at the time it starts.
+    fleets : Fleets
+        Their instances.
     endpoints : dict of str to Endpoint
         All endpoints; deleted ones leave it.
     """
@@ -57,13 +51,11 @@ class Deployer:
     provisioning_seconds: ClassVar[float] = 0.0
     """How long a larger capacity takes at least; starting a process takes less than starting an instance."""
 
-    def __init__(
-        self, runtime: Runtime, shipper: LogShipper, models: Mapping[str, Model], endpoints: dict[str, Endpoint]
-    ) -> None:
-        self._runtime = runtime
+    def __init__(self, fleets: Fleets, endpoints: dict[str, Endpoint]) -> None:
+        self._runtime = fleets.runtime
         self._endpoints = endpoints
-        self._closing = threading.Event()
-        self._fleets = Fleets(runtime, shipper, models, self._closing)
+        self._fleets = fleets
+        self._closing = fleets.closing
         self._changes: list[threading.Thread] = []
         threading.Thread(target=self._watch, name="sandbox-endpoints", daemon=True).start()
 

@@ -24,15 +24,12 @@ class Fleets:
         Takes the logs of the instances.
     models : mapping of str to Model
         Where an instance finds its model at the time it starts.
-    closing : threading.Event
-        Set when the sandbox goes down.
     """
 
-    def __init__(
-        self, runtime: Runtime, shipper: LogShipper, models: Mapping[str, Model], closing: threading.Event
-    ) -> None:
+    def __init__(self, runtime: Runtime, shipper: LogShipper, models: Mapping[str, Model]) -> None:
         self.runtime = runtime
-        self.closing = closing
+        self.closing = threading.Event()
+        """Set when the sandbox goes down."""
         self._shipper = shipper
         self._models = models
 

@@ -18,6 +18,7 @@ from sandbox.runtime import Runtime
 from sandbox.sagemaker import processing, training, tuning
 from sandbox.sagemaker.deployment import Deployer
 from sandbox.sagemaker.endpoint import Endpoint
+from sandbox.sagemaker.fleets import Fleets
 from sandbox.sagemaker.job import IN_PROGRESS, Job, ProcessingJob, TrainingJob
 from sandbox.sagemaker.requests import Request, check_name
 from sandbox.sagemaker.resources import EndpointConfig, Model, check_endpoint_config, check_model
@@ -41,7 +42,7 @@ class SageMakerBackend(SageMakerModelBackend):
         self._models: dict[str, Model] = {}  # type: ignore[assignment]
         self.endpoint_configs: dict[str, EndpointConfig] = {}  # type: ignore[assignment]
         self.endpoints: dict[str, Endpoint] = {}  # type: ignore[assignment]
-        self.deployer = Deployer(self.runtime, self.shipper, self._models, self.endpoints)
+        self.deployer = Deployer(Fleets(self.runtime, self.shipper, self._models), self.endpoints)
         self._lock = threading.RLock()
 
     def start_processing_job(self, request: Request) -> ProcessingJob:
