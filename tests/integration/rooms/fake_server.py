@@ -3,12 +3,15 @@
 # ruff: noqa: T201
 import os
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 MODE = os.environ.get("MODE", "ok")
 if MODE == "crash":
     sys.exit("model file is of an unknown version")
+while "WAITS_FOR" in os.environ and not Path(os.environ["WAITS_FOR"]).exists():
+    time.sleep(0.01)
 answer = Path(sys.argv[1], "answer").read_bytes()
 
 

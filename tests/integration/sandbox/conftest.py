@@ -40,7 +40,7 @@ def cdk(live: Runtime) -> Cdk:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
 
     return run

@@ -87,10 +87,10 @@ def test_killed_data_plane_is_reported_not_hidden(tmp_path: Path) -> None:
         assert burst.failed == len(burst.codes)
         assert launch.status(runtime)["dataplane_exit_code"] == -signal.SIGKILL
         log = runtime.directory / "logs" / "server.log"
-        deadline = time.monotonic() + 5
-        while "the data plane ended with code -9" not in log.read_text() and time.monotonic() < deadline:
+        deadline = time.monotonic() + 30
+        while "the data plane ended with code -9" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
-        assert "the data plane ended with code -9" in log.read_text()
     finally:
         launch.stop(runtime.directory)
 

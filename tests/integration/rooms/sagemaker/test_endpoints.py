@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_update_swaps_all_instances_and_ends_the_old_ones(
 
 
 def test_update_and_scaling_under_load_lose_no_request(
-    client: Any, host: Any, name: Any, update: Any, predict: Any
+    client: Any, host: Any, name: Any, update: Any, predict: Any, eventually: Any
 ) -> None:
     host("one")
     over = threading.Event()
@@ -101,11 +102,13 @@ def test_update_and_scaling_under_load_lose_no_request(
     users = [threading.Thread(target=call) for _ in range(4)]
     for user in users:
         user.start()
+    eventually(lambda: "one" in answers)
     update("two")
     for count in (3, 1):
         wanted = {"VariantName": "main", "DesiredInstanceCount": count}
         client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[wanted])
         host.settled()
+    eventually(lambda: "two" in answers)
     over.set()
     for user in users:
         user.join()
@@ -251,13 +254,15 @@ def test_deleting_ends_processes_and_scaling(
         client.describe_endpoint(EndpointName=name)
 
 
-def test_busy_endpoint_refuses_changes(client: Any, host: Any, name: Any) -> None:
-    host("one", wait=False)
+def test_busy_endpoint_refuses_changes(client: Any, host: Any, name: Any, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    host("one", wait=False, environment={"WAITS_FOR": str(asked)})
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-1")
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         client.delete_endpoint(EndpointName=name)
-    host.settled()
+    asked.touch()
+    assert host.settled()["EndpointStatus"] == "InService"
 
 
 def test_configuration_in_use_cannot_be_deleted_or_replaced(client: Any, host: Any, name: Any) -> None:

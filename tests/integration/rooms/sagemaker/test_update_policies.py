@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -61,33 +61,31 @@ def alarm(runtime: Any, name: str) -> str:
     return name
 
 
-@pytest.fixture
-def load(predict: Callable[[], str]) -> Iterator[list[str]]:
-    """Users who ask all the time; what they were answered, errors among it."""
-    over, answers = threading.Event(), list[str]()
+class Load:
+    """Two users who ask all the time, and what they were answered, errors among it."""
 
-    def ask() -> None:
-        while not over.wait(0.01):
+    def __init__(self, predict: Callable[[], str]) -> None:
+        self.answers: list[str] = []
+        self._predict = predict
+        self._over = threading.Event()
+        self._users = [threading.Thread(target=self._ask) for _ in range(2)]
+
+    def _ask(self) -> None:
+        while not self._over.wait(0.01):
             try:
-                answers.append(predict())
+                self.answers.append(self._predict())
             except Exception as error:
-                answers.append(repr(error))
+                self.answers.append(repr(error))
 
-    users = [threading.Thread(target=ask) for _ in range(2)]
+    def __enter__(self) -> Load:
+        for user in self._users:
+            user.start()
+        return self
 
-    class Load(list[str]):
-        def begin(self) -> None:
-            for user in users:
-                user.start()
-
-        def end(self) -> list[str]:
-            over.set()
-            for user in users:
-                user.join()
-            return answers
-
-    yield (load := Load())
-    load.end()
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for user in self._users:
+            user.join()
 
 
 def most_instances(name: str) -> int:
@@ -97,20 +95,26 @@ def most_instances(name: str) -> int:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_update_in_steps_loses_no_request(
-    policy: str, client: Any, host: Any, name: str, load: Any, quick: None, predict: Any
+    policy: str, client: Any, host: Any, name: str, quick: None, predict: Any, eventually: Any
 ) -> None:
     host("one", InitialInstanceCount=FLEET)
     host.configure(f"{name}-2", "two", InitialInstanceCount=FLEET)
-    load.begin()
-    client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2", DeploymentConfig=POLICIES[policy])
-    most = 0
-    while client.describe_endpoint(EndpointName=name)["EndpointStatus"] != "InService":
-        most = max(most, most_instances(name))
+    seen = []
+
+    def is_updated() -> bool:
+        seen.append(most_instances(name))
+        return bool(client.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")
+
+    with Load(predict) as load:
+        eventually(lambda: "one" in load.answers)
+        client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2", DeploymentConfig=POLICIES[policy])
+        eventually(is_updated, timeout_seconds=60)
+        eventually(lambda: "two" in load.answers)
     endpoint = host.settled()
-    assert set(load.end()) == {"one", "two"}
+    assert set(load.answers) == {"one", "two"}
     assert (endpoint["EndpointConfigName"], predict()) == (f"{name}-2", "two")
     assert endpoint["LastDeploymentConfig"] == POLICIES[policy]
-    assert most <= (FLEET + 1 if policy == "rolling" else 2 * FLEET)
+    assert max(seen) <= (FLEET + 1 if policy == "rolling" else 2 * FLEET)
 
 
 @pytest.mark.parametrize("policy", [CANARY, ROLLING], ids=["canary", "rolling"])
@@ -124,8 +128,8 @@ def test_alarm_brings_the_old_fleet_back_and_names_itself(
     eventually(lambda: predict() == "two", timeout_seconds=60)
     pending = client.describe_endpoint(EndpointName=name)["PendingDeploymentSummary"]
     assert pending["EndpointConfigName"] == f"{name}-2"
-    answers = [predict() for _ in range(400)]
-    assert 0.1 < answers.count("two") / len(answers) < 0.45  # a quarter, of which 400 draws are never so far
+    answers = [predict() for _ in range(200)]
+    assert 0.1 < answers.count("two") / len(answers) < 0.45  # a quarter, of which 200 draws are never so far
     runtime.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="the test says so")
     eventually(lambda: client.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService", timeout_seconds=60)
     endpoint = host.settled()
@@ -147,24 +151,39 @@ def test_endpoint_under_update_refuses_another_one(client: Any, host: Any, name:
 
 
 @pytest.mark.parametrize(
-    ("policy", "count", "reason"),
+    ("count", "refusals"),
     [
-        (blue_green("CANARY", CanarySize=size(60)), 4, r"CanarySize is 60 % of the 4 instance\(s\).*0 to 50 %"),
-        (blue_green("CANARY", CanarySize=size(50)), 1, r"of at least 2 are allowed"),
-        (blue_green("LINEAR", LinearStepSize={"Type": "INSTANCE_COUNT", "Value": 3}), 4, r"LinearStepSize is 75 %"),
-        (blue_green("LINEAR"), 4, r"LinearStepSize is missing"),
-        ({"RollingUpdatePolicy": {"MaximumBatchSize": size(4), "WaitIntervalInSeconds": 0}}, 4, r"4 % of the 4.*5 to"),
-        ({**CANARY, **ROLLING}, 4, r"not both"),
-        ({**CANARY, "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "none"}]}}, 4, r"there is no alarm none"),
+        (1, [(blue_green("CANARY", CanarySize=size(50)), r"of at least 2 are allowed")]),
+        (
+            4,
+            [
+                (blue_green("CANARY", CanarySize=size(60)), r"CanarySize is 60 % of the 4 instance\(s\).*0 to 50 %"),
+                (
+                    blue_green("LINEAR", LinearStepSize={"Type": "INSTANCE_COUNT", "Value": 3}),
+                    r"LinearStepSize is 75 %",
+                ),
+                (blue_green("LINEAR"), r"LinearStepSize is missing"),
+                (
+                    {"RollingUpdatePolicy": {"MaximumBatchSize": size(4), "WaitIntervalInSeconds": 0}},
+                    r"4 % of the 4.*5 to",
+                ),
+                ({**CANARY, **ROLLING}, r"not both"),
+                (
+                    {**CANARY, "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "none"}]}},
+                    r"there is no alarm none",
+                ),
+            ],
+        ),
     ],
 )
-def test_policy_that_does_not_fit_is_refused(
-    policy: dict[str, Any], count: int, reason: str, client: Any, host: Any, name: str
+def test_policies_that_do_not_fit_are_refused(
+    count: int, refusals: list[tuple[dict[str, Any], str]], client: Any, host: Any, name: str
 ) -> None:
     host("one", InitialInstanceCount=count)
     host.configure(f"{name}-2", "two", InitialInstanceCount=count)
-    with pytest.raises(ClientError, match=reason):
-        client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2", DeploymentConfig=policy)
+    for policy, reason in refusals:
+        with pytest.raises(ClientError, match=reason):
+            client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2", DeploymentConfig=policy)
 
 
 def test_variants_keep_their_names_in_a_canary_update(client: Any, host: Any, name: str) -> None:
