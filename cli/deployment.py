@@ -43,7 +43,7 @@ class Deployment:
     settings: Settings
     runtime: Runtime | None
     _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What every request needs and no deploy changes: the API's address, its key, the caller's credentials."""
+    """What no deploy changes: clients, and what every request needs: the API's address, its key, the credentials."""
 
     @classmethod
     def find(cls, env: str, directory: Path = launch.DIRECTORY) -> Deployment:
@@ -68,7 +68,8 @@ class Deployment:
         """Return the boto3 client of `service` for this environment."""
         if self.runtime:
             return self.runtime.client(service)
-        return boto3.client(service, region_name=self.settings.project.region)
+        region = self.settings.project.region
+        return self._once(f"client of {service}", lambda: boto3.client(service, region_name=region))
 
     def outputs(self, stack: str) -> dict[str, str]:
         """Return the outputs of one stack (`storage`, `training`, `serving`).

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.loaders import create_loader
 from moto import mock_aws
 
 from cli import checks
@@ -27,6 +28,15 @@ def settings(**groups: Any) -> Settings:
     return Settings.model_validate({"project": {"name": "kdd99"}, "dataset": DATASET, **groups})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_loader() -> Iterator[None]:
+    """Read botocore's descriptions of services once: moto begins a new session with every test."""
+    loader = create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda *_: loader)
+        yield
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An account in which everything is as it should be."""
@@ -34,6 +44,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # hundreds, which nobody here asks for
     with mock_aws():
         boto3.client("ssm").put_parameter(Name=BOOTSTRAP_PARAMETER, Value="30", Type="String")
         boto3.client("iam").create_role(RoleName=SCALING_ROLE, AssumeRolePolicyDocument="{}")
