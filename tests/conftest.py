@@ -29,12 +29,13 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from config.loading import load
     from stacks.stage import add_stacks
+    from tests.feature_flags import FLAGS
 
     root = tmp_path_factory.mktemp("project")
     (root / "data").mkdir()
     for name in ("kddcup.data_10_percent.gz", "corrected.gz"):
         (root / "data" / name).write_bytes(b"a stand-in: synth only hashes it")
-    app = cdk.App(outdir=str(root / "cdk.out"), context=json.loads((ROOT / "cdk.json").read_text())["context"])
+    app = cdk.App(outdir=str(root / "cdk.out"), context=FLAGS)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))  # the findings are in validation-report.json
     for env in ENVIRONMENTS:
         add_stacks(app, env=env, settings=load(env), root=root)

@@ -15,6 +15,7 @@ from config.settings import Settings
 from sandbox import launch
 from stacks.pipeline_stack import PipelineStack
 from tests.e2e.trial import as_toml
+from tests.feature_flags import UNVALIDATED
 from tests.integration.workstation import Workstation
 
 ROOT = Path(__file__).parents[2]
@@ -39,8 +40,7 @@ def settings(env: str, **groups: Any) -> dict[str, Any]:
 def commands(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The commands of every CodeBuild project of the pipeline's template, in its order."""
     folder = tmp_path_factory.mktemp("pipeline")
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = cdk.App(outdir=str(folder), context=context)
+    app = cdk.App(outdir=str(folder), context=UNVALIDATED)
     environments = {
         "dev": Settings.model_validate(settings("dev")),
         "prod": Settings.model_validate(settings("prod", pipeline=PIPELINE)),

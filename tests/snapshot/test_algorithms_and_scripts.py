@@ -12,9 +12,9 @@ from config.script import Script
 from config.settings import Settings
 from stacks.constructs.training_script import TrainingScript
 from stacks.stage import add_stacks
+from tests.feature_flags import UNVALIDATED
 from training.schema import FEATURE_DIM
 
-ROOT = Path(__file__).parents[2]
 DATASET = {"train": "s3://records/train/", "test": "s3://records/test.gz"}
 XGBOOST = {"algorithm": "xgboost", "hyperparameters": {"num_round": 50}}
 KMEANS = {"algorithm": "kmeans", "hyperparameters": {"k": 10, "mini_batch_size": 500}}
@@ -56,9 +56,7 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Templates
     """The templates of every case, by stack: one synth."""
     root = tmp_path_factory.mktemp("algorithms")
     (root / "fit.py").write_text(SCRIPT)
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    quick = {"@aws-cdk/core:validateAgainstDefaultRules": False}  # the templates of the environments are validated
-    app = cdk.App(outdir=str(root / "cdk.out"), context={**context, **quick})
+    app = cdk.App(outdir=str(root / "cdk.out"), context=UNVALIDATED)
     for project, training in CASES.items():
         add(app, project, training, root)
     assembly = app.synth()

@@ -11,11 +11,11 @@ from cdk_nag import AwsSolutionsChecks
 
 from config.settings import Settings
 from stacks.stage import add_stacks
+from tests.feature_flags import FLAGS
 from tests.snapshot.aws_metrics import METRICS
 from tests.snapshot.test_monitoring import alarms, assert_tells_what_to_do, of_alarms, of_dashboard
 from tests.snapshot.test_security_findings import findings
 
-ROOT = Path(__file__).parents[2]
 GROUPS: dict[str, Any] = {
     "project": {"name": "kdd99"},
     "dataset": {"train": "s3://records/train.gz", "test": "s3://records/test.gz"},
@@ -31,8 +31,7 @@ Stacks = dict[str, dict[str, Any]]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drift")
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = cdk.App(outdir=str(folder), context=context)
+    app = cdk.App(outdir=str(folder), context=FLAGS)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     add_stacks(app, env="test", settings=Settings.model_validate(GROUPS), root=folder)
     app.synth()

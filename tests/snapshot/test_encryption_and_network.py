@@ -1,7 +1,6 @@
 """What is encrypted with what, who reaches whom, and how long logs stay."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -10,8 +9,8 @@ import pytest
 from config.settings import Settings
 from stacks.constructs.protection import LOCAL_STORAGE
 from stacks.stage import add_stacks
+from tests.feature_flags import UNVALIDATED
 
-ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("dev", "prod", "sandbox")
 THINGS = ("storage", "training", "serving", "monitoring")
 Synthesized = dict[str, dict[str, Any]]
@@ -33,11 +32,7 @@ def job_states(template: dict[str, Any]) -> dict[str, Any]:
 def synthesized(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesized]:
     """Templates of two environments: `inside` a VPC with several instances, and `plain` with as little as there is."""
     folder = tmp_path_factory.mktemp("protected")
-    context = {
-        **json.loads((ROOT / "cdk.json").read_text())["context"],
-        "@aws-cdk/core:validateAgainstDefaultRules": False,
-    }
-    app = cdk.App(outdir=str(folder / "cdk.out"), context=context)
+    app = cdk.App(outdir=str(folder / "cdk.out"), context=UNVALIDATED)
     common = {"project": {"name": "kdd99"}, "dataset": {"train": "s3://records/train/", "test": "s3://records/test.gz"}}
     choices: dict[str, dict[str, Any]] = {
         "inside": {"network": {}, "training": {"instance_count": 2}, "notebook": {}},

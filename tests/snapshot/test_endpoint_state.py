@@ -1,7 +1,6 @@
 """What of the serving stack exists only while its endpoint is awake, and what answers while it is not."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -9,8 +8,8 @@ import pytest
 
 from config.settings import Settings
 from stacks.stage import add_stacks
+from tests.feature_flags import UNVALIDATED
 
-ROOT = Path(__file__).parents[2]
 AWAKE, ASLEEP = "EndpointIsAwake", "EndpointIsAsleep"
 ONLY_AWAKE = {
     "AWS::SageMaker::Endpoint",
@@ -40,9 +39,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
         "scaling": {"min_capacity": 1, "max_capacity": 4, "policies": [STEP]},
         "api": {"cors_origin": "https://example.org"},
     }
-    flags = {"@aws-cdk/core:validateAgainstDefaultRules": False}
-    context = {**json.loads((ROOT / "cdk.json").read_text())["context"], **flags}
-    app = cdk.App(outdir=str(folder / "cdk.out"), context=context)
+    app = cdk.App(outdir=str(folder / "cdk.out"), context=UNVALIDATED)
     add_stacks(app, env="test", settings=Settings.model_validate(groups), root=folder)
     return {stack.stack_name.rpartition("-")[2]: stack.template for stack in app.synth().stacks}
 

@@ -1,7 +1,6 @@
 """The notebook instance: what it is, what it may do, and that it stops when nobody uses it."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -9,8 +8,7 @@ import pytest
 
 from config.settings import Settings
 from stacks.stage import add_stacks
-
-ROOT = Path(__file__).parents[2]
+from tests.feature_flags import UNVALIDATED
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +19,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "dataset": {"train": "s3://records/train.gz", "test": "s3://records/test.gz"},
         "notebook": {"volume_size_gb": 30, "idle_stop_minutes": 45, "repository": "https://example.org/kdd99.git"},
     }
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = cdk.App(outdir=str(folder / "cdk.out"), context=context)
+    app = cdk.App(outdir=str(folder / "cdk.out"), context=UNVALIDATED)
     add_stacks(app, env="test", settings=Settings.model_validate(groups), root=folder)
     found: dict[str, Any] = app.synth().get_stack_by_name("kdd99-test-notebook").template
     return found

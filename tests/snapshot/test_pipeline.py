@@ -15,6 +15,7 @@ from config.pipeline import Pipeline
 from config.settings import Settings
 from stacks.pipeline_stack import PipelineStack
 from stacks.stage import add_stacks
+from tests.feature_flags import FLAGS, UNVALIDATED
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -34,15 +35,9 @@ def environments() -> dict[str, Settings]:
 
 
 @pytest.fixture(scope="module")
-def context() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return loaded
-
-
-@pytest.fixture(scope="module")
-def piped(environments: dict[str, Settings], context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def piped(environments: dict[str, Settings], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline")
-    app = cdk.App(outdir=str(folder / "cdk.out"), context=context)
+    app = cdk.App(outdir=str(folder / "cdk.out"), context=FLAGS)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     PipelineStack(
         app,
@@ -66,9 +61,9 @@ def stages(piped: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("env", ["dev", "prod"])
 def test_stages_deploy_the_templates_of_the_workstation(
-    env: str, environments: dict[str, Settings], context: dict[str, Any], piped: Path, tmp_path: Path
+    env: str, environments: dict[str, Settings], piped: Path, tmp_path: Path
 ) -> None:
-    app = cdk.App(outdir=str(tmp_path / "cdk.out"), context=context)
+    app = cdk.App(outdir=str(tmp_path / "cdk.out"), context=UNVALIDATED)
     add_stacks(app, env=env, settings=environments[env], root=tmp_path)
     wanted = {stack.stack_name: stack.template for stack in app.synth().stacks}
     (nested,) = piped.glob(f"assembly-*-{env}")

@@ -11,8 +11,8 @@ from cdk_nag import AwsSolutionsChecks
 
 from config.settings import Settings
 from stacks.stage import add_stacks
+from tests.feature_flags import FLAGS
 
-ROOT = Path(__file__).parents[2]
 DATASET = {"train": "s3://records/train.gz", "test": "s3://records/test.gz"}
 DOMAIN = {"name": "api.example.org", "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b"}
 
@@ -31,8 +31,7 @@ def findings(assembly: Path) -> list[str]:
 
 @pytest.fixture
 def app(tmp_path: Path) -> cdk.App:
-    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = cdk.App(outdir=str(tmp_path / "cdk.out"), context=context)
+    app = cdk.App(outdir=str(tmp_path / "cdk.out"), context=FLAGS)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
 

@@ -25,6 +25,8 @@ def test_app_synthesizes_without_a_network(tmp_path: Path) -> None:
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
+        # what jsii has unpacked of the installed packages: to do it again would take most of the time
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache" / "aws" / "jsii" / "package-cache"),
         "SAGESCALE_CONFIG_DIR": str(tmp_path),
         "CDK_CONTEXT_JSON": '{"env": "offline"}',
         "CDK_OUTDIR": str(tmp_path / "cdk.out"),

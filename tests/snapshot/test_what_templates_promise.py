@@ -13,25 +13,20 @@ from aws_cdk.assertions import Match, Template
 from config.settings import Settings
 from costs.template import references
 from stacks.stage import add_stacks
+from tests.feature_flags import UNVALIDATED
 
 ROOT = Path(__file__).parents[2]
 DATASET = {"train": "s3://records/train.gz", "test": "s3://records/test.gz"}
 Synthesize = Callable[..., dict[str, dict[str, Any]]]
 
 
-@pytest.fixture(scope="session")
-def context() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return loaded
-
-
 @pytest.fixture
-def synthesize(tmp_path: Path, context: dict[str, Any]) -> Synthesize:
+def synthesize(tmp_path: Path) -> Synthesize:
     """Synthesize settings that the test varies."""
 
     def run(**groups: Any) -> dict[str, dict[str, Any]]:
         settings = Settings.model_validate({"project": {"name": "kdd99"}, "dataset": DATASET, **groups})
-        app = cdk.App(outdir=str(tmp_path / "cdk.out"), context=context)
+        app = cdk.App(outdir=str(tmp_path / "cdk.out"), context=UNVALIDATED)
         add_stacks(app, env="test", settings=settings, root=tmp_path)
         return {stack.stack_name.rpartition("-")[2]: stack.template for stack in app.synth().stacks}
 

@@ -26,6 +26,7 @@ from sandbox import launch
 from sandbox.runtime import Runtime
 from serving.artifact import read_artifact
 from stacks.stage import add_stacks
+from tests.feature_flags import UNVALIDATED
 
 pytestmark = pytest.mark.verify  # minutes, because it deploys many times
 
@@ -134,8 +135,7 @@ def upload_archive(runtime: Runtime, folder: Path) -> None:
 
 
 def synthesize(folder: Path, outdir: Path, projects: dict[str, str]) -> Path:
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = cdk.App(outdir=str(outdir), context={**context, "@aws-cdk/core:validateAgainstDefaultRules": False})
+    app = cdk.App(outdir=str(outdir), context=UNVALIDATED)
     for project, text in projects.items():
         (folder / project).mkdir(exist_ok=True)
         (folder / project / "sandbox.toml").write_text(text)

@@ -18,6 +18,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from sandbox.runtime import Runtime
+from tests.feature_flags import UNVALIDATED
 
 # Notes each request in a file, fails an update when told to.
 HANDLER = """
@@ -86,8 +87,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     folder = tmp_path_factory.mktemp("assemblies")
 
     def make(version: str = "one", queue: str = "first", journal: Path = folder / "journal") -> Path:
-        context = {"@aws-cdk/core:defaultCrossStackReferences": "strong"}
-        app = cdk_lib.App(outdir=str(folder / f"{version}-{queue}"), context=context)
+        app = cdk_lib.App(outdir=str(folder / f"{version}-{queue}"), context=UNVALIDATED)
         Consumer(app, Producer(app, version=version, queue=queue, journal=journal))
         return Path(app.synth().directory)
 
@@ -171,7 +171,7 @@ def test_cli_deploys_diffs_updates_rolls_back_and_destroys(
 
 
 def test_cli_names_a_refused_type_before_anything_is_created(cdk: Any, live: Runtime, tmp_path: Path) -> None:
-    app = cdk_lib.App(outdir=str(tmp_path))
+    app = cdk_lib.App(outdir=str(tmp_path), context=UNVALIDATED)
     stack = cdk_lib.Stack(app, "refused")
     key = dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
     dynamodb.Table(stack, "Table", partition_key=key)
