@@ -74,7 +74,7 @@ def scalings(draw: st.DrawFn) -> VariantScaling:
     return VariantScaling.model_validate({"min_capacity": low, "max_capacity": 8, "policies": policies})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75)
 @given(
     candidates=st.lists(scalings(), min_size=1, max_size=5),
     loads=st.lists(st.tuples(LOADS, st.integers(1, 25)), min_size=1, max_size=14),

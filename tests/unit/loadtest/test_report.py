@@ -49,11 +49,12 @@ class Audit(HTMLParser):
         self.text += data + "\n"
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Audit:
-    write_report([RUN, replace(RUN, name="no_scaling", simulated={})], tmp_path, title="The article's tests")
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    folder = tmp_path_factory.mktemp("report")
+    write_report([RUN, replace(RUN, name="no_scaling", simulated={})], folder, title="The article's tests")
     audit = Audit()
-    audit.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
+    audit.feed((folder / "report.html").read_text(encoding="utf-8"))
     return audit
 
 
