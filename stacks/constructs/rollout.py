@@ -144,15 +144,17 @@ class Rollout(Construct):
             result_selector={"status.$": "$.Stacks[0].StackStatus"},
             result_path="$.outcome",
         )
-        wait = self._wait("Update").next(describe)
         status = "$.outcome.status"
         describe.next(
             sfn.Choice(self, "IsItUpdated")
             .when(sfn.Condition.string_equals(status, "UPDATE_COMPLETE"), self._done)
-            .when(self._may_wait(sfn.Condition.string_matches(status, "*_IN_PROGRESS")), wait)
+            .when(
+                self._may_wait(sfn.Condition.string_matches(status, "*_IN_PROGRESS")),
+                self._wait("Update").next(describe),
+            )
             .otherwise(self._undo)
         )
-        return wait
+        return describe
 
     def _may_wait(self, condition: sfn.Condition) -> sfn.Condition:
         most_polls = self._serving.longest_seconds // int(POLL.to_seconds())
