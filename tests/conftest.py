@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -23,7 +24,19 @@ os.environ.setdefault("JSII_NODE", str(Path(sys.executable).with_name("node"))) 
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cloud assembly of every environment, synthesized once, on data files of a few bytes."""
+    """The cloud assembly of every environment, made by the first process of the test run that needs it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # the workers have a folder each below that of the run
+    with (root / "assembly.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "project" / "synthesized").exists():
+            _synthesize(root / "project")
+    return root / "project" / "cdk.out"
+
+
+def _synthesize(root: Path) -> None:
+    """Synthesize every environment on data files of a few bytes."""
     import aws_cdk as cdk
     from cdk_nag import AwsSolutionsChecks
 
@@ -31,8 +44,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from stacks.stage import add_stacks
     from tests.feature_flags import FLAGS
 
-    root = tmp_path_factory.mktemp("project")
-    (root / "data").mkdir()
+    (root / "data").mkdir(parents=True, exist_ok=True)
     for name in ("kddcup.data_10_percent.gz", "corrected.gz"):
         (root / "data" / name).write_bytes(b"a stand-in: synth only hashes it")
     app = cdk.App(outdir=str(root / "cdk.out"), context=FLAGS)
@@ -44,7 +56,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except RuntimeError as error:  # tests/snapshot/test_security_findings.py says which
         if "ValidationFailed" not in str(error):
             raise
-    return root / "cdk.out"
+    (root / "synthesized").touch()
 
 
 @pytest.fixture(scope="session")
