@@ -66,6 +66,7 @@ class Runtime:
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.dataplane_url,
             "CDK_DOCKER": str(self.docker),
+            "CDK_DISABLE_CLI_TELEMETRY": "true",  # else each command leaves a process that reports to AWS
         }
 
     def client(self, service: str, role_arn: str | None = None) -> Any:

@@ -260,3 +260,18 @@ def test_keys_are_spread_evenly() -> None:
     chi_square = ((counts - expected) ** 2 / expected).sum()
     assert abs(chi_square - (shuffle.GROUPS - 1)) < 5 * np.sqrt(2 * (shuffle.GROUPS - 1))
     assert shuffle.chosen(keys, 0.1).mean() == pytest.approx(0.1, abs=5 * np.sqrt(0.09 / len(keys)))
+
+
+def test_small_groups_come_together_in_the_order_they_have_alone(tmp_path: Path) -> None:
+    content = _lines(3000).encode()
+    with (tmp_path / "spill").open("w+b") as file:
+        spill = shuffle.Spill("rows", file)
+        rows = raw.parse(raw.Chunk("rows", 1, content))
+        for part in (rows[:1000], rows[1000:]):
+            spill.add(*shuffle.group_rows("rows", part))
+        together, alone = (
+            [spill.gather(pieces)[0]["position"] for pieces in spill.groups(at_least)] for at_least in (8, 512)
+        )
+    assert (len(together), len(alone)) == (8, 512)
+    np.testing.assert_array_equal(np.concatenate(together), np.concatenate(alone))
+    assert sorted(np.concatenate(alone)) == sorted(rows["position"])
