@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from sandbox.sessions import access_key_id, session_of
 from serving.http_answer import Answer
 from tests.unit.sandbox.dataplane.conftest import wait_for
 
 BOTH = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
 TYPES = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "InitialSamplingPercentage": 100,
     "DestinationS3Uri": "s3://bucket/captured",
     "CaptureOptions": BOTH,
@@ -66,6 +67,7 @@ def test_request_and_answer_are_written_as_sagemaker_does(plane: Any, make_serve
     (call,) = front.calls
     layout = r"/bucket/captured/kdd/main/\d{4}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.jsonl"
     assert (call.head.method, bool(re.fullmatch(layout, call.head.path))) == ("PUT", True), call.head.path
+    assert session_of(call.head.headers["authorization"]) == access_key_id(CONFIG["role_arn"])
 
 
 def test_other_content_types_are_written_in_base64(plane: Any, make_server: Any, front: Any) -> None:

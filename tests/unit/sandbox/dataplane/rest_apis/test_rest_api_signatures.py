@@ -51,6 +51,7 @@ def test_unsigned_request_is_missing_its_token(deploy: Any, call: Any, model: An
         ({"key": "AKIAOTHER"}, {}, "security token included in the request is invalid"),
         ({"body": b"other"}, {}, "signature we calculated does not match"),
         ({}, {"X-Amz-Date": "20200101T000000Z"}, "not a signature for execute-api of x-amz-date"),
+        ({}, {"X-Amz-Content-Sha256": "0" * 64}, "x-amz-content-sha256 is not the hash of the body"),
         ({}, {"Authorization": "Bearer token"}, "not a signature for execute-api"),
         ({}, {"Content-Type": "application/json"}, "signature we calculated does not match"),
     ],
