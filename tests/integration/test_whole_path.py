@@ -1,6 +1,6 @@
 """The skeleton's promises, kept in the sandbox by the real CDK CLI: each test varies what is deployed.
 
-The tests share one sandbox and begin with `workstation.deploy()`, which costs seconds when nothing changed.
+The tests share one sandbox, and each begins with the same settings deployed.
 """
 
 import json
@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +22,6 @@ from serving.artifact import read_artifact
 from tests.integration.workstation import Workstation, connection, write_dataset
 from training import schema
 
-
-@pytest.fixture(scope="module")
-def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
-    folder = tmp_path_factory.mktemp("workstation")
-    runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
-    launch.bootstrap(runtime)
-    yield Workstation(folder, runtime)
-    launch.stop(folder / "sandbox")
-
-
 BOTH = ["attack", "normal"]
 
 
@@ -44,7 +33,7 @@ def test_deploy_from_nothing_serves_a_trained_model(workstation: Workstation) ->
 
 
 def test_unchanged_deploy_changes_nothing_and_does_not_train(workstation: Workstation) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     before = workstation.training_jobs()
     printed = workstation.deploy()
     assert printed.count("(no changes)") == 4
@@ -52,7 +41,7 @@ def test_unchanged_deploy_changes_nothing_and_does_not_train(workstation: Workst
 
 
 def test_diff_names_a_changed_min_capacity_and_the_deploy_applies_it(workstation: Workstation) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     scaling = {"min_capacity": 2, "max_capacity": 10, "policies": [{"kind": "target_tracking", "target": 30000}]}
     diff = workstation.cdk("diff", "--fail", assembly=workstation.synthesize(scaling=scaling))
     assert diff.returncode == 1
@@ -67,7 +56,7 @@ def test_diff_names_a_changed_min_capacity_and_the_deploy_applies_it(workstation
 def test_changed_hyperparameter_retrains_and_changing_it_back_promotes_without_training(
     workstation: Workstation,
 ) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     first, jobs = workstation.parameter("model/served"), len(workstation.training_jobs())
     workstation.deploy(training={"hyperparameters": {"epochs": 3}})
     second = workstation.parameter("model/served")
@@ -80,7 +69,7 @@ def test_changed_hyperparameter_retrains_and_changing_it_back_promotes_without_t
 
 
 def test_score_of_a_row_is_the_same_from_api_endpoint_and_artifact(workstation: Workstation, tmp_path: Path) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     bucket, _, key = workstation.parameter("model/served").removeprefix("s3://").partition("/")
     workstation.runtime.client("s3").download_file(bucket, key, str(tmp_path / "model.tar.gz"))
     model = read_artifact(tmp_path / "model.tar.gz")
@@ -104,7 +93,7 @@ def test_score_of_a_row_is_the_same_from_api_endpoint_and_artifact(workstation: 
 
 
 def test_run_outside_a_deploy_rolls_its_model_out(workstation: Workstation) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     first, run_of_first = workstation.parameter("model/served"), workstation.parameter("training/run")
     workstation.deploy(training={"hyperparameters": {"epochs": 3}})
     assert workstation.parameter("model/served") != first
@@ -125,7 +114,7 @@ def expect_failure(workstation: Workstation, done: subprocess.CompletedProcess[s
 
 
 def test_failing_serving_update_rolls_back_and_the_old_model_answers(workstation: Workstation) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     served, endpoint = workstation.parameter("model/served"), workstation.parameter("endpoint/name")
     done = workstation.try_to_deploy(endpoint={"variants": [{"instance_type": "ml.nosuch.large"}]})
     expect_failure(workstation, done, "ml.nosuch.large", "UPDATE_ROLLBACK_COMPLET")  # the CLI cuts it
@@ -133,7 +122,7 @@ def test_failing_serving_update_rolls_back_and_the_old_model_answers(workstation
 
 
 def test_failed_gate_fails_the_deploy_and_old_properties_promote_without_training(workstation: Workstation) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     approved, jobs = workstation.parameter("model/approved"), len(workstation.training_jobs())
     strict = {"hyperparameters": {"epochs": 4}, "gate": {"metric": "accuracy", "at_least": 1.5}}
     done = workstation.try_to_deploy(training=strict)
@@ -143,14 +132,14 @@ def test_failed_gate_fails_the_deploy_and_old_properties_promote_without_trainin
 
 
 def test_broken_row_fails_the_deploy_naming_row_and_field(workstation: Workstation) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     broken = write_dataset(workstation.folder / "broken.gz", 100, broken_row=17)
     done = workstation.try_to_deploy(dataset={"train": str(broken), "test": str(workstation.test)})
     expect_failure(workstation, done, "row 17", "src_bytes", "many")
 
 
 def test_missing_test_file_in_s3_fails_the_deploy_naming_it(workstation: Workstation) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     s3 = workstation.runtime.client("s3")
     s3.create_bucket(Bucket="records-without-a-test-file")
     missing = "s3://records-without-a-test-file/corrected.gz"
@@ -159,7 +148,7 @@ def test_missing_test_file_in_s3_fails_the_deploy_naming_it(workstation: Worksta
 
 
 def test_killed_training_process_fails_the_deploy_with_its_reason(workstation: Workstation) -> None:
-    workstation.deploy()
+    workstation.begin_with()
     endless = {"epochs": 1_000_000, "early_stopping_patience": 1_000_000}
     assembly = workstation.synthesize(training={"hyperparameters": endless})
     command = workstation.command("deploy", "--all", "--require-approval", "never", assembly=assembly)
@@ -173,7 +162,7 @@ def test_killed_training_process_fails_the_deploy_with_its_reason(workstation: W
     ) as deploy:
         try:
             os.kill(trainer(workstation), signal.SIGKILL)
-            printed, _ = deploy.communicate(timeout=120)
+            printed, _ = deploy.communicate(timeout=600)
         finally:
             deploy.kill()  # without effect on one that has ended
     done = subprocess.CompletedProcess(command, deploy.returncode, printed, "")

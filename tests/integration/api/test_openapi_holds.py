@@ -4,9 +4,7 @@ Some follow the document, some break it. What is asked is the deployed API, gate
 """
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from sandbox import launch
 from tests.integration.workstation import Workstation
 
 ROOT = Path(__file__).parents[3]
@@ -35,14 +32,9 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.fixture(scope="module")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("workstation")
-    runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
-    launch.bootstrap(runtime)
-    workstation = Workstation(folder, runtime)
+def base_url(workstation: Workstation) -> str:
     workstation.deploy()
-    yield workstation.deployment().api_url("")
-    launch.stop(folder / "sandbox")
+    return workstation.deployment().api_url("")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ document.
 """
 
 import json
-import os
 import threading
 import time
 import urllib.request
@@ -20,7 +19,6 @@ import urllib3
 
 from cli.predict import RefusedError, ask
 from cli.smoke import RECORD
-from sandbox import launch
 from sandbox.dataplane.permission import KEPT_SECONDS
 from stacks.openapi import document
 from tests.integration.workstation import Workstation
@@ -33,15 +31,9 @@ SLOW_SECONDS = 60.0  # the function waits 25, the gateway 29
 answered: set[tuple[str, int]] = set()
 
 
-@pytest.fixture(scope="module")
-def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
-    folder = tmp_path_factory.mktemp("workstation")
-    runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
-    launch.bootstrap(runtime)
-    made = Workstation(folder, runtime)
-    made.deploy()
-    yield made
-    launch.stop(folder / "sandbox")
+@pytest.fixture(scope="module", autouse=True)
+def deployed(workstation: Workstation) -> None:
+    workstation.deploy()
 
 
 def call(workstation: Workstation, path: str, body: bytes, content_type: str, **headers: str) -> tuple[int, Any]:

@@ -2,14 +2,12 @@
 
 import os
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli import models
-from sandbox import launch
 from tests.integration.workstation import Workstation
 
 KDD99 = Path(os.environ.get("SAGESCALE_SHARED", Path(__file__).parents[4] / "shared")) / "kdd99"
@@ -70,16 +68,13 @@ SCRIPTED: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
-    folder = tmp_path_factory.mktemp("algorithms")
-    runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
-    launch.bootstrap(runtime)
-    (folder / "model").mkdir()
-    (folder / "model" / "fit.py").write_text(textwrap.dedent(SCRIPT))
-    (folder / "model" / "reading.py").write_text(READING)
-    yield Workstation(folder, runtime)
-    launch.stop(folder / "sandbox")
+@pytest.fixture(scope="module", autouse=True)
+def script(workstation: Workstation) -> None:
+    """The user's own code, beside the settings."""
+    folder = workstation.folder / "model"
+    folder.mkdir()
+    (folder / "fit.py").write_text(textwrap.dedent(SCRIPT))
+    (folder / "reading.py").write_text(READING)
 
 
 def test_xgboost_is_trained_on_csv_gated_and_served_by_its_name(workstation: Workstation) -> None:

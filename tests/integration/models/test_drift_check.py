@@ -1,16 +1,13 @@
 """Data capture and drift check in the sandbox: what clients send is captured, compared on schedule, and published."""
 
 import json
-import os
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from cli.predict import ask
-from sandbox import launch
 from tests.integration.workstation import Workstation, connection
 
 GROUPS: dict[str, Any] = {
@@ -18,15 +15,6 @@ GROUPS: dict[str, Any] = {
     "monitoring": {"drift": {"schedule": "rate(1 minute)", "least_rows": 200}},
 }
 SECONDS = 300.0
-
-
-@pytest.fixture(scope="module")
-def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
-    folder = tmp_path_factory.mktemp("workstation")
-    runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
-    launch.bootstrap(runtime)
-    yield Workstation(folder, runtime)
-    launch.stop(folder / "sandbox")
 
 
 def bucket(workstation: Workstation) -> str:

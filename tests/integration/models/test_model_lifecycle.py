@@ -2,9 +2,7 @@
 
 import gzip
 import json
-import os
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 
 from cli import models, train
 from cli.deployment import Deployment
-from sandbox import launch
 from tests.integration.workstation import Workstation, write_dataset
 
 pytestmark = pytest.mark.verify  # minutes, because it deploys many times
@@ -30,15 +27,6 @@ TUNED: dict[str, Any] = {
         "categorical": {"optimizer": ["adam", "sgd"]},
     },
 }
-
-
-@pytest.fixture(scope="module")
-def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
-    folder = tmp_path_factory.mktemp("lifecycle")
-    runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
-    launch.bootstrap(runtime)
-    yield Workstation(folder, runtime)
-    launch.stop(folder / "sandbox")
 
 
 @pytest.fixture
