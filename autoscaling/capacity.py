@@ -17,11 +17,11 @@ class InstanceCapacity(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_rps: Positive = 1200.0
+    max_rps: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] = 1200.0
     """Requests / s that one instance serves at most (the article's plateau on ml.m4.xlarge)."""
     unloaded_seconds: Positive | None = None
     """Response time of a request that never waits, network and service together; by default the service time alone."""
-    workers: Annotated[int, Field(ge=1)] = 4
+    workers: Annotated[int, Field(ge=1, le=1024)] = 4
     """Requests served at the same time: by default one for each vCPU of ml.m4.xlarge."""
     queue_limit: Annotated[int, Field(ge=1)] = 2048
     """Waiting requests beyond which an instance rejects: gunicorn's default backlog, assumed."""

@@ -5,6 +5,7 @@ import tomllib
 from pydantic import ValidationError
 
 from autoscaling.capacity import InstanceCapacity
+from autoscaling.problems import problems_of
 
 
 def parse_capacities(text: str) -> dict[str, InstanceCapacity]:
@@ -34,9 +35,7 @@ def parse_capacities(text: str) -> dict[str, InstanceCapacity]:
         try:
             capacities[instance_type] = InstanceCapacity.model_validate(values)
         except ValidationError as error:
-            for problem in error.errors(include_url=False):
-                field = ".".join(map(str, problem["loc"])) or "table"
-                problems.append(f"{instance_type}: {field}: {problem['msg'].removeprefix('Value error, ')}")
+            problems.append(problems_of(error, prefix=f"{instance_type}: ", whole="table"))
     if problems:
         raise ValueError("; ".join(problems))
     return capacities

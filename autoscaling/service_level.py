@@ -98,8 +98,8 @@ def station_servers(capacity: InstanceCapacity, instances: int) -> int:
 
 
 def slack_in_services(capacity: InstanceCapacity, slo: Slo) -> float:
-    """Longest time inside an instance that still meets the SLO, in mean service times."""
-    return (slo.p95_ms / 1000 - capacity.outside_seconds) / capacity.service_seconds
+    """Longest time inside an instance that still meets the SLO, in mean service times; 0 where every one is late."""
+    return max(slo.p95_ms / 1000 - capacity.outside_seconds, 0.0) / capacity.service_seconds
 
 
 def cycle_seconds(workload: ClosedLoop, capacity: InstanceCapacity) -> float:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from autoscaling.policies import (
     Metric,
     Policy,
@@ -17,6 +19,7 @@ from autoscaling.policies import (
     VariantScaling,
     policy_name,
 )
+from autoscaling.problems import problems_of
 
 PREDEFINED_METRICS: dict[str, Metric] = {
     "SageMakerVariantInvocationsPerInstance": "invocations_per_instance",
@@ -68,24 +71,36 @@ def deployed_variants(template: Mapping[str, Any]) -> list[DeployedVariant]:
     TemplateError
         If there is none, or a resource says something that is not understood.
     """
-    resources: Mapping[str, Any] = template.get("Resources", {})
+    resources = template.get("Resources") if isinstance(template, Mapping) else None
+    if not isinstance(resources, Mapping) or not all(isinstance(each, Mapping) for each in resources.values()):
+        raise TemplateError("no CloudFormation template: it has no Resources")
     found = []
     for logical_id, resource in resources.items():
         properties = resource.get("Properties", {})
-        if resource.get("Type") == "AWS::ApplicationAutoScaling::ScalableTarget":
-            if properties.get("ScalableDimension") != "sagemaker:variant:DesiredInstanceCount":
-                continue
-            endpoint, variant = _endpoint_and_variant(logical_id, properties["ResourceId"], resources)
-            policies = [*_scaling_policies(logical_id, resources), *_scheduled(properties)]
-            scaling = VariantScaling(
-                min_capacity=properties["MinCapacity"], max_capacity=properties["MaxCapacity"], policies=tuple(policies)
-            )
-            found.append(DeployedVariant(endpoint, variant, _instance_type(variant, resources), scaling))
+        if resource.get("Type") != "AWS::ApplicationAutoScaling::ScalableTarget":
+            continue
+        if properties.get("ScalableDimension") == "sagemaker:variant:DesiredInstanceCount":
+            found.append(_variant(logical_id, properties, resources))
     if not found:
         raise TemplateError(
             "no scalable target of a SageMaker variant in this template; give that of the serving stack"
         )
     return found
+
+
+def _variant(logical_id: str, properties: Mapping[str, Any], resources: Mapping[str, Any]) -> DeployedVariant:
+    """Read a scalable target with its policies."""
+    try:
+        endpoint, variant = _endpoint_and_variant(logical_id, properties["ResourceId"], resources)
+        policies = [*_scaling_policies(logical_id, resources), *_scheduled(properties)]
+        scaling = VariantScaling(
+            min_capacity=properties["MinCapacity"], max_capacity=properties["MaxCapacity"], policies=tuple(policies)
+        )
+    except ValidationError as error:
+        raise TemplateError(f"{logical_id}: {problems_of(error)}") from None
+    except KeyError as error:
+        raise TemplateError(f"{logical_id} or one of its policies has no property {error}") from None
+    return DeployedVariant(endpoint, variant, _instance_type(variant, resources), scaling)
 
 
 def _text(value: Any, resources: Mapping[str, Any]) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 
 from autoscaling.latency import Floats
 
+MOST_REQUESTS = 1e12  # a minute: whoever has more has made a mistake, and sums of them overflow
+
 
 @dataclass(frozen=True, eq=False)
 class OpenLoop:
@@ -19,19 +21,19 @@ class OpenLoop:
     Parameters
     ----------
     requests : ndarray of shape (n_minutes,), requests / minute
-        Finite and not negative.
+        0 to MOST_REQUESTS.
     """
 
     requests: Floats
 
     def __post_init__(self) -> None:
-        bad = np.flatnonzero(~(np.isfinite(self.requests) & (self.requests >= 0)))
+        bad = np.flatnonzero(~((self.requests >= 0) & (self.requests <= MOST_REQUESTS)))
         if self.requests.ndim != 1 or self.requests.size == 0:
             raise ValueError(
                 f"requests of shape {self.requests.shape}; allowed: one rate a minute, at least one minute"
             )
         if bad.size:
-            raise ValueError(f"minute {bad[0]}: {self.requests[bad[0]]} requests; allowed: a finite number, 0 or more")
+            raise ValueError(f"minute {bad[0]}: {self.requests[bad[0]]} requests; allowed: 0 to {MOST_REQUESTS:g}")
 
     @property
     def minutes(self) -> int:

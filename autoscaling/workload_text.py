@@ -4,16 +4,28 @@ import csv
 import inspect
 import io
 import json
-import math
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from autoscaling.workload import ClosedLoop, OpenLoop, Workload, article, constant, diurnal, ramp, spike, staged
+from autoscaling.workload import (
+    MOST_REQUESTS,
+    ClosedLoop,
+    OpenLoop,
+    Workload,
+    article,
+    constant,
+    diurnal,
+    ramp,
+    spike,
+    staged,
+)
 
+BYTE_ORDER_MARK = "\ufeff"  # of spreadsheets and of PowerShell
+_MOST_MINUTES = 366 * 1440
 _MOST_PROBLEMS = 10  # enough to see what is wrong with a file
 
 
@@ -33,7 +45,7 @@ NAMED: dict[str, Callable[..., Workload]] = {
 
 
 def parse_csv(text: str) -> OpenLoop:
-    """Read `minute,requests`, one row a minute from minute 0 on.
+    """Read `minute,requests`, one row a minute from minute 0 on; blank lines and a byte order mark are passed over.
 
     Parameters
     ----------
@@ -50,13 +62,13 @@ def parse_csv(text: str) -> OpenLoop:
     ValueError
         Every problem (at most ten) with its line.
     """
-    rows = list(csv.reader(io.StringIO(text)))
-    header = [name.strip() for name in rows[0]] if rows else []
-    if header != ["minute", "requests"]:
-        raise ValueError(f"line 1: header {','.join(header)!r}; wanted 'minute,requests'")
+    rows = _rows(text)
+    header_line, header = next(rows, (1, []))
+    if [name.strip() for name in header] != ["minute", "requests"]:
+        raise ValueError(f"line {header_line}: header {','.join(header)!r}; wanted 'minute,requests'")
     requests: list[float] = []
     problems: list[str] = []
-    for line, row in enumerate(rows[1:], start=2):
+    for line, row in rows:
         problem, value = _read_row(row, len(requests))
         requests.append(value)
         if problem:
@@ -70,6 +82,17 @@ def parse_csv(text: str) -> OpenLoop:
     return OpenLoop(np.array(requests))
 
 
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Read the rows that are not blank, with their lines."""
+    rows = csv.reader(io.StringIO(text.removeprefix(BYTE_ORDER_MARK)))
+    try:
+        for row in rows:
+            if any(cell.strip() for cell in row):
+                yield rows.line_num, row
+    except csv.Error as error:
+        raise ValueError(f"line {rows.line_num}: {error}") from None
+
+
 def _read_row(row: list[str], minute: int) -> tuple[str | None, float]:
     if len(row) != 2:
         return f"{len(row)} columns; wanted 2", 0.0
@@ -79,8 +102,8 @@ def _read_row(row: list[str], minute: int) -> tuple[str | None, float]:
         value = float(row[1])
     except ValueError:
         return f"requests {row[1]!r}; allowed: a number", 0.0
-    if not math.isfinite(value) or value < 0:
-        return f"{row[1].strip()} requests; allowed: a finite number, 0 or more", 0.0
+    if not 0 <= value <= MOST_REQUESTS:
+        return f"{row[1].strip()} requests; allowed: 0 to {MOST_REQUESTS:g}", 0.0
     return None, value
 
 
@@ -103,10 +126,10 @@ def parse_cloudwatch(text: str) -> OpenLoop:
         If it is neither, has no datapoints, another period or gaps.
     """
     try:
-        content = json.loads(text)
+        content = json.loads(text.removeprefix(BYTE_ORDER_MARK))
     except json.JSONDecodeError as error:
         raise ValueError(f"line {error.lineno}: not JSON: {error.msg}") from None
-    points = sorted(_datapoints(content))
+    points = sorted(_point(*each) for each in enumerate(_datapoints(content)))
     if not points:
         raise ValueError("no datapoints; export Invocations with --statistics Sum --period 60")
     for (before, _), (after, _) in pairwise(points):
@@ -118,23 +141,47 @@ def parse_cloudwatch(text: str) -> OpenLoop:
     return OpenLoop(np.array([value for _, value in points]))
 
 
-def _datapoints(content: Any) -> list[tuple[datetime, float]]:
+def _datapoints(content: Any) -> list[tuple[Any, Any]]:
+    """Find time and value of every datapoint, as they stand there."""
     if isinstance(content, dict) and isinstance(content.get("Datapoints"), list):
-        rows = content["Datapoints"]
+        rows = [row if isinstance(row, dict) else {} for row in content["Datapoints"]]
         if any("Sum" not in row for row in rows):
             raise ValueError("datapoints without Sum; export Invocations with --statistics Sum --period 60")
-        return [(_time(row["Timestamp"]), float(row["Sum"])) for row in rows]
+        return [(row.get("Timestamp"), row["Sum"]) for row in rows]
     results = content.get("MetricDataResults") if isinstance(content, dict) else None
-    if isinstance(results, list) and len(results) == 1:
-        result = results[0]
-        return [(_time(t), float(v)) for t, v in zip(result["Timestamps"], result["Values"], strict=True)]
+    if isinstance(results, list) and len(results) == 1 and isinstance(results[0], dict):
+        times, values = (results[0].get(name) for name in ("Timestamps", "Values"))
+        if isinstance(times, list) and isinstance(values, list) and len(times) == len(values):
+            return list(zip(times, values, strict=True))
+        raise ValueError("MetricDataResults without as many Timestamps as Values")
     raise ValueError(
         "neither get-metric-statistics (Datapoints) nor get-metric-data with one metric (MetricDataResults)"
     )
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+def _point(index: int, point: tuple[Any, Any]) -> tuple[datetime, float]:
+    """Read one datapoint; raises ValueError with its number."""
+    time, value = point
+    try:
+        return moment_of(time), float(value)
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise ValueError(
+            f"datapoint {index + 1}: {value!r} requests at {time!r}; wanted a number and a time (ISO 8601)"
+        ) from None
+
+
+def moment_of(time: Any) -> datetime:
+    """Read a time of CloudWatch's: ISO 8601, UTC unless it says otherwise, or seconds since the epoch.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError, OSError
+        It is none.
+    """
+    if isinstance(time, int | float):
+        return datetime.fromtimestamp(time, UTC)
+    found = datetime.fromisoformat(time)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def parse_named(text: str) -> Workload:
@@ -165,9 +212,9 @@ def parse_named(text: str) -> Workload:
         if key not in signature.parameters:
             raise ValueError(f"{name} has no parameter {key!r}; it has {', '.join(signature.parameters) or 'none'}")
         try:
-            values[key] = int(number) if signature.parameters[key].annotation is int else float(number)
-        except ValueError:
-            raise ValueError(f"{name}: {key}={number!r}; allowed: a number") from None
+            values[key] = _value(number, whole=signature.parameters[key].annotation is int)
+        except ValueError as error:
+            raise ValueError(f"{name}: {key}={number}; allowed: {error}") from None
     missing = [
         key
         for key, parameter in signature.parameters.items()
@@ -176,3 +223,14 @@ def parse_named(text: str) -> Workload:
     if missing:
         raise ValueError(f"{name} also needs {', '.join(missing)}")
     return NAMED[name](**values)
+
+
+def _value(text: str, *, whole: bool) -> float | int:
+    """Read a parameter; what is whole counts minutes. Raises ValueError with what is allowed."""
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        raise ValueError("a whole number" if whole else "a number") from None
+    if whole and not 0 <= value <= _MOST_MINUTES:
+        raise ValueError(f"0 to {_MOST_MINUTES} minutes")
+    return value

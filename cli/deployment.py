@@ -83,9 +83,8 @@ class Deployment:
         try:
             (described,) = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         except (ClientError, BotoCoreError) as error:
-            raise NotDeployedError(
-                f"stack {name} cannot be read ({error}): deploy it with `make deploy ENV={self.env}`"
-            ) from error
+            advice = f"; deploy it with `make deploy ENV={self.env}`" if "does not exist" in str(error) else ""
+            raise NotDeployedError(f"stack {name} cannot be read: {error}{advice}") from error
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
     def api_url(self, path: str) -> str:

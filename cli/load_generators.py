@@ -135,6 +135,8 @@ def program(name: str) -> Path:
     if command.exists():
         return command
     uv = REPOSITORY_ROOT / ".tools" / "bin" / "uv"
+    if not uv.exists():
+        raise GeneratorError(f"{uv} is missing, which sets the load generators up: `make install` fetches it")
     steps = [
         [str(uv), "venv", "--quiet", "--python", sys.executable, str(ENVIRONMENT)],
         [str(uv), "pip", "install", "--quiet", "--python", str(ENVIRONMENT), "-r", str(REQUIREMENTS)],
@@ -172,10 +174,12 @@ def run_jmeter(test: Test, *, ramp_seconds: int, hold_seconds: int, jmeter: Mapp
     path = test.folder / "article.yml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     path.chmod(0o600)  # a signed test's properties hold credentials
-    _run([str(program("bzt")), str(path)], test.folder, {})
-    if test.credentials:
-        for file in test.folder.rglob("*"):
-            _forget_secret(file, test.credentials.secret_key)
+    try:
+        _run([str(program("bzt")), str(path)], test.folder, {})
+    finally:
+        if test.credentials:
+            for file in test.folder.rglob("*"):
+                _forget_secret(file, test.credentials.secret_key)
     return _found(test.folder / "artifacts" / "kpi.jtl", test)
 
 

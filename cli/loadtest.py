@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import typer
 import yaml
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from autoscaling.workload import Workload
-from autoscaling.workload_text import parse_csv, parse_named
+from autoscaling.capacity import InstanceCapacity
 from cli.deployment import Deployment, NotDeployedError
 from cli.load_generators import Credentials, GeneratorError, Load, Test, run_jmeter, run_locust
 from cli.load_report import to_run
 from cli.records import NoRecordsError, csv_bodies
+from cli.scaling_options import read_file, read_workload
 from loadtest.report import write_report
-from loadtest.results import ResultsError, read_jtl
+from loadtest.results import read_jtl
 from loadtest.verdict import Criteria
 from sandbox import launch
 
@@ -35,7 +38,15 @@ def loadtest(  # noqa: PLR0917 - one parameter an option
     ramp: Annotated[int, typer.Option(min=1, help="Seconds until all users are there.")] = 600,
     hold: Annotated[int, typer.Option(min=1, help="Seconds that they stay.")] = 600,
     workload: Annotated[
-        str | None, typer.Option(help="Locust only, instead of users, ramp and hold: a name or a CSV minute,requests.")
+        str | None,
+        typer.Option(help="Locust only, instead of users, ramp and hold: a name, or a file as simulate takes it."),
+    ] = None,
+    bodies: Annotated[
+        Path | None, typer.Option(help="CSV rows to send, one a line; by default records of the dataset's test file.")
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="Of every request, e.g. 'Authorization: <id token>' for Cognito; repeatable."),
     ] = None,
     max_p95_ms: Annotated[float, typer.Option(help="Fail above.")] = _DEFAULTS.max_p95_ms,
     max_error_share: Annotated[float, typer.Option(help="Fail above; 0 to 1.")] = _DEFAULTS.max_error_share,
@@ -47,25 +58,27 @@ def loadtest(  # noqa: PLR0917 - one parameter an option
     output: Annotated[Path, typer.Option(help="Where samples, logs and the report go.")] = Path("build/loadtest"),
     directory: Annotated[Path, typer.Option(help="Of the sandbox, for --env sandbox.")] = launch.DIRECTORY,
 ) -> None:
-    """Drive the deployed API with many users; exit code 1 if the test fails its criteria."""
+    """Drive the deployed API with many users; exit code 1 if the test fails its criteria, 2 if it could not be run."""
     criteria = Criteria(
         max_p95_ms=max_p95_ms, max_error_share=max_error_share, max_5xx_share=max_5xx_share, min_rps=min_rps
     )
     folder = output.resolve() / scenario
     try:
-        load = Load.of(_read(workload, scenario)) if workload else Load.ramp_and_hold(users, ramp, hold)
+        options = read_file(jmeter, _parse_options) if jmeter else None
+        headers = _parse_headers(header or [])
+        load = _load(workload, scenario) if workload else Load.ramp_and_hold(users, ramp, hold)
         deployment = Deployment.find(env, directory)
-        test = _test(deployment, load, folder)
+        test = _test(deployment, load, folder, bodies=bodies, headers=headers)
         with _console.status(f"{scenario}: up to {max(load.users):,.0f} users; log: {folder / 'generator.log'}"):
             if scenario == "article":
-                options = yaml.safe_load(jmeter.read_text(encoding="utf-8")) if jmeter else None
                 results = run_jmeter(test, ramp_seconds=ramp, hold_seconds=hold, jmeter=options)
             else:
                 results = run_locust(test)
-        failures = _judge(results, criteria, deployment, folder, f"{scenario} against {env}")
-    except (NotDeployedError, NoRecordsError, GeneratorError, ResultsError, OSError, ValueError) as error:
+        with _console.status("report; CloudWatch publishes the last minute after its end"):
+            failures = _judge(results, criteria, deployment, test, f"{scenario} against {env}")
+    except (NotDeployedError, NoRecordsError, GeneratorError, ClientError, BotoCoreError, OSError, ValueError) as error:
         _console.print(f"sagescale loadtest: {error}", style="red", markup=False)
-        raise typer.Exit(1) from error
+        raise typer.Exit(2) from error
     for failure in failures:
         _console.print(f"failed: {failure}", style="red", markup=False)
     typer.echo(f"{'failed' if failures else 'passed'}; {folder / 'report.html'}")
@@ -73,33 +86,67 @@ def loadtest(  # noqa: PLR0917 - one parameter an option
         raise typer.Exit(1)
 
 
-def _read(text: str, scenario: str) -> Workload:
+def _load(workload: str, scenario: str) -> Load:
     if scenario != "locust":
         raise GeneratorError("--workload is for --scenario locust; the article's is --users, --ramp and --hold")
-    path = Path(text)
-    return parse_csv(path.read_text(encoding="utf-8")) if path.suffix == ".csv" else parse_named(text)
+    return Load.of(read_workload(workload, None, InstanceCapacity()))
 
 
-def _test(deployment: Deployment, load: Load, folder: Path) -> Test:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def _parse_options(text: str) -> dict[str, Any]:
+    """Read options of Taurus's JMeter module; raises ValueError."""
+    try:
+        options = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {error}") from None
+    if not isinstance(options, dict):
+        raise ValueError("no mapping of options, such as `path: /opt/jmeter/bin/jmeter`")  # noqa: TRY004 - the file's
+    return options
+
+
+def _parse_headers(headers: list[str]) -> dict[str, str]:
+    pairs = [each.partition(":") for each in headers]
+    if wrong := [name for name, colon, _ in pairs if not (name.strip() and colon)]:
+        raise ValueError(f"header {wrong[0]!r}; allowed: 'Name: value'")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _parse_bodies(text: str) -> list[bytes]:
+    rows = [line.encode() for line in text.splitlines() if line.strip()]
+    if not rows:
+        raise ValueError("no rows to send")
+    return rows
+
+
+def _test(deployment: Deployment, load: Load, folder: Path, *, bodies: Path | None, headers: Mapping[str, str]) -> Test:
+    """Find what is sent where; the folder is emptied only when all is there."""
+    if deployment.settings.api.auth == "cognito" and "authorization" not in map(str.lower, headers):
+        raise GeneratorError("the API wants a user's id token (auth = cognito): --header 'Authorization: <id token>'")
     url = deployment.api_url("/invocations")
     credentials = Credentials.of(deployment)
-    headers: dict[str, Any] = {} if credentials else dict(deployment.api_headers(url, b"", _CONTENT_TYPE))
-    headers.pop("Content-Type", None)
+    records = read_file(bodies, _parse_bodies) if bodies else csv_bodies(deployment.settings)
+    own: dict[str, Any] = {} if credentials else dict(deployment.api_headers(url, b"", _CONTENT_TYPE))
+    own.pop("Content-Type", None)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     return Test(
         url=url,
-        headers=headers,
-        records=csv_bodies(deployment.settings),
+        headers=own | dict(headers),
+        records=records,
         load=load,
         credentials=credentials,
         folder=folder,
     )
 
 
-def _judge(results: Path, criteria: Criteria, deployment: Deployment, folder: Path, name: str) -> list[str]:
+def _judge(results: Path, criteria: Criteria, deployment: Deployment, test: Test, name: str) -> list[str]:
     samples = read_jtl(results)
     failures = criteria.failures(samples)
-    run = to_run(samples, deployment, name=folder.name, summary=f"{name}.", failures=failures)
-    write_report([run], folder, title=f"Load test: {name}")
+    if samples.failed.any():
+        codes, counts = np.unique(samples.codes[samples.failed], return_counts=True)
+        answers = (f"{count:,} x {code or 'no answer'}" for code, count in zip(codes, counts, strict=True))
+        _console.print(f"failed requests: {', '.join(answers)} of {samples.codes.size:,}", markup=False)
+    users = "requests a second" if test.load.paced else "users who each wait for their answer"
+    summary = f"{name}: up to {max(test.load.users):,.0f} {users}, {samples.seconds:,.0f} s."
+    run = to_run(samples, deployment, name=test.folder.name, summary=summary, failures=failures)
+    write_report([run], test.folder, title=f"Load test: {name}")
     return failures

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaling.capacity import InstanceCapacity, Slo
+from autoscaling.capacity import InstanceCapacity
 from autoscaling.judging import InstanceOption
 from autoscaling.planner import Plan, PlanRequest, evaluate
 from autoscaling.planner import plan as make_plan
@@ -31,7 +31,12 @@ def plan(  # noqa: PLR0917 -- a command's options
     variant: Annotated[str | None, typer.Option(help="Which variant; by default the first.")] = None,
     peak_instances: scaling_options.PeakOption = None,
     max_instances: Annotated[
-        int | None, typer.Option(help="Largest capacity; by default --peak-instances, else the variant's.", min=1)
+        int | None,
+        typer.Option(
+            help="Largest capacity; by default --peak-instances, else the variant's.",
+            min=1,
+            max=scaling_options.MOST_INSTANCES,
+        ),
     ] = None,
     unloaded_ms: scaling_options.UnloadedOption = None,
     workers: scaling_options.WorkersOption = 4,
@@ -57,7 +62,7 @@ def plan(  # noqa: PLR0917 -- a command's options
             workload=scaling_options.open_loop(scaling_options.read_workload(workload, peak_instances, base)),
             options=options,
             maximum=max_instances or peak_instances or fleet.scaling.max_capacity,
-            slo=Slo(p95_ms=slo_p95_ms),
+            slo=scaling_options.slo_of(slo_p95_ms),
             max_error_share=max_error_share,
             starts_at=scaling_options.start_of(starts_at),
             budget=candidates,
@@ -68,12 +73,12 @@ def plan(  # noqa: PLR0917 -- a command's options
         if evaluate_on is not None:
             other = scaling_options.open_loop(scaling_options.read_workload(evaluate_on, peak_instances, base))
             second = evaluate(made, other, request)
+        _write(made, output, workload)
+        if picture is not None:
+            scaling_figures.write(scaling_figures.of_plan(made, title=Path(workload).name), picture)
     except (OSError, ValueError, SettingsError) as error:
         typer.echo(f"sagescale plan: {error}", err=True)
         raise typer.Exit(2) from error
-    _write(made, output, workload)
-    if picture is not None:
-        scaling_figures.write(scaling_figures.of_plan(made, title=Path(workload).name), picture)
     typer.echo(plan_report.render(made, second, request, output, output_format))
 
 

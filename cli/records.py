@@ -25,14 +25,20 @@ def csv_bodies(settings: Settings, rows: int = ROWS) -> list[bytes]:
     Raises
     ------
     NoRecordsError
-        The settings name no dataset, or it is not on this machine.
+        The settings name no dataset, or it is not on this machine, or none of KDD99's.
     """
-    if settings.dataset is None:
-        raise NoRecordsError("the settings name no dataset: give the bodies as a file, one a line, with --bodies")
+    if settings.dataset is None or settings.dataset.test.startswith("s3://"):
+        named = "no dataset" if settings.dataset is None else settings.dataset.test
+        raise NoRecordsError(
+            f"the settings name {named}: no records here to send; `sagescale loadtest` takes a file with --bodies"
+        )
     path = REPOSITORY_ROOT / settings.dataset.test
     if not path.exists():
         raise NoRecordsError(f"{path} is missing: `make data` finds, fetches or makes it")
-    return [schema.encode_csv(record).encode() for record in islice(_records(path), rows)]
+    try:
+        return [schema.encode_csv(record).encode() for record in islice(_records(path), rows)]
+    except (OSError, EOFError, ValueError) as error:
+        raise NoRecordsError(f"{path} does not hold KDD99's records: {error}") from error
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from autoscaling.article import CAPACITY
-from autoscaling.capacity import Slo
 from autoscaling.simulator import simulate as run_simulation
 from cli import scaling_figures, scaling_options, simulation_report
 from cli.scaling_options import Fleet, Format
@@ -35,7 +34,12 @@ def simulate(  # noqa: PLR0917 -- a command's options
     slo_p95_ms: scaling_options.SloOption = 1000.0,
     peak_instances: scaling_options.PeakOption = None,
     initial_instances: Annotated[
-        int | None, typer.Option(help="In service at the beginning; by default what the first minute needs.", min=1)
+        int | None,
+        typer.Option(
+            help="In service at the beginning; by default what the first minute needs.",
+            min=1,
+            max=scaling_options.MOST_INSTANCES,
+        ),
     ] = None,
     lag_minutes: Annotated[float, typer.Option(help="How late metrics are published.")] = 1.0,
     provisioning_minutes: Annotated[str, typer.Option(help="Minutes, a range such as 5-7, or never.")] = "6",
@@ -59,17 +63,17 @@ def simulate(  # noqa: PLR0917 -- a command's options
             fleet.scaling,
             scaling_options.read_workload(workload, peak_instances, capacity),
             capacity=capacity,
-            slo=Slo(p95_ms=slo_p95_ms),
+            slo=scaling_options.slo_of(slo_p95_ms),
             delays=scaling_options.delays_of(lag_minutes, provisioning_minutes),
             initial_instances=initial_instances,
             usd_per_hour=price.usd_per_hour,
             starts_at=scaling_options.start_of(starts_at),
         )
+        if picture is not None:
+            scaling_figures.write(scaling_figures.of_simulation(result, title=Path(workload).name), picture)
     except (OSError, ValueError, SettingsError) as error:
         typer.echo(f"sagescale simulate: {error}", err=True)
         raise typer.Exit(2) from error
-    if picture is not None:
-        scaling_figures.write(scaling_figures.of_simulation(result, title=Path(workload).name), picture)
     typer.echo(simulation_report.render(result, fleet, price, output_format))
 
 

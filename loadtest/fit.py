@@ -58,6 +58,8 @@ class Measurements:
         sizes = {self.users.size, self.throughput.size, self.instances.size}
         if len(sizes) != 1:
             raise FitError(f"users, throughput and instances of {sorted(sizes)} intervals; one length is wanted")
+        if not all(np.isfinite(each).all() for each in (self.users, self.throughput, self.instances)):
+            raise FitError("users, throughput and instances must be finite numbers")
         if self.users.size < MIN_INTERVALS:
             raise FitError(f"{self.users.size} intervals; at least {MIN_INTERVALS} are needed: test longer")
         if not (self.users > 0).any() or not (self.throughput > 0).any() or (self.instances < 1).any():

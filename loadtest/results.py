@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _WANTED = ("timeStamp", "elapsed", "responseCode", "success")
+_LONGEST_SECONDS = 7 * 86_400.0  # a test that lasts longer has a wrong time in it
 BROKEN = 0
 
 
@@ -56,30 +58,70 @@ def read_jtl(path: Path) -> Samples:
     Raises
     ------
     ResultsError
-        A missing column, or a line that is none; no samples at all.
+        A missing column, or a line that is none, with its column; no samples at all; samples weeks apart.
     """
-    finished, latency, codes, users = [], [], [], []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines, rows = _read_rows(path, csv.DictReader(file))
+    except UnicodeDecodeError as error:
+        raise ResultsError(f"{path}: not a text in UTF-8 (byte {error.start})") from None
+    if not rows:
+        raise ResultsError(f"{path}: no samples: the load generator sent no request, its log says why")
+    begun, latency, codes, users = (np.array(column) for column in zip(*rows, strict=True))
+    far = abs(begun - np.median(begun)) / 1000
+    if far.max() > _LONGEST_SECONDS:
+        at = int(far.argmax())
+        raise ResultsError(
+            f"{path}, line {lines[at]}, column timeStamp: {begun[at]:.0f} is {far[at] / 86_400:,.0f} days from the "
+            "middle of the samples; remove what belongs to no test of a week at most"
+        )
+    finished = (begun + latency) / 1000
+    order = np.argsort(finished)
+    return Samples(finished[order], latency[order], codes.astype(np.int64)[order], users[order])
+
+
+def _read_rows(path: Path, rows: csv.DictReader[str]) -> tuple[list[int], list[tuple[float, float, int, float]]]:
+    """Read line numbers, and of each line begin and latency in milliseconds, status code and users."""
+    lines, found = [], []
+    try:
         missing = [name for name in _WANTED if name not in (rows.fieldnames or ())]
         if missing:
-            raise ResultsError(f"{path}: no column {', '.join(missing)}; wanted is JMeter's CSV with a header")
+            raise ResultsError(
+                f"{path}: no column {', '.join(missing)}; wanted is JMeter's CSV with a header, or Locust's "
+                "_stats_history.csv"
+            )
         for row in rows:
-            try:
-                begin, elapsed = float(row["timeStamp"]), float(row["elapsed"])
-                code = int(row["responseCode"]) if row["responseCode"].isdigit() else BROKEN
-                users.append(float(row.get("allThreads") or "nan"))
-            except (TypeError, ValueError, AttributeError) as error:
-                raise ResultsError(f"{path}, line {rows.line_num}: {error}") from error
-            finished.append((begin + elapsed) / 1000)
-            latency.append(elapsed)
-            codes.append(code if row["success"] == "true" or code >= 300 else BROKEN)
-    if not finished:
-        raise ResultsError(f"{path}: no samples: the load generator sent no request, its log says why")
-    order = np.argsort(finished)
-    return Samples(
-        np.array(finished)[order],
-        np.array(latency)[order],
-        np.array(codes, dtype=np.int64)[order],
-        np.array(users)[order],
-    )
+            found.append(_read_row(path, rows.line_num, row))
+            lines.append(rows.line_num)
+    except csv.Error as error:
+        raise ResultsError(f"{path}, line {rows.line_num}: {error}") from None
+    return lines, found
+
+
+def _read_row(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[float, float, int, float]:
+    begin, elapsed = (number_of(path, line, row, name) for name in ("timeStamp", "elapsed"))
+    users = number_of(path, line, row, "allThreads") if row.get("allThreads") else float("nan")
+    answer, success = row["responseCode"], row["success"]
+    if answer is None or success not in {"true", "false"}:
+        name, value = ("responseCode", answer) if answer is None else ("success", success)
+        raise ResultsError(f"{path}, line {line}, column {name}: {value!r}; wanted is a line of JMeter's, uncut")
+    code = int(answer) if answer.isdecimal() and len(answer) == 3 else BROKEN
+    return begin, elapsed, code if success == "true" or code >= 300 else BROKEN, users
+
+
+def number_of(path: Path, line: int, row: Mapping[str, str | None], column: str) -> float:
+    """Read a cell of a table.
+
+    Raises
+    ------
+    ResultsError
+        It is no finite number of 0 or more; with file, line and column.
+    """
+    text = row.get(column)
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise ResultsError(f"{path}, line {line}, column {column}: {text!r}; allowed: a finite number, 0 or more")
+    return value

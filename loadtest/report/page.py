@@ -15,6 +15,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 1000p
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { margin-top: 2.6rem; border-top: 1px solid var(--line);
 padding-top: 1.2rem } h3 { font-size: 1rem; margin: 1.6rem 0 .4rem }
 p.lead, .notes { color: var(--faint) } figure { margin: 1rem 0 } svg { width: 100%; height: auto }
+figure, .table { overflow-x: auto } @media (max-width: 700px) { svg { min-width: 620px } }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums } caption { text-align: left;
 color: var(--faint); padding-bottom: .3rem } th, td { text-align: right; padding: .3rem .6rem;
 border-bottom: 1px solid var(--line) } th:first-child, td:first-child, .text { text-align: left }
@@ -113,7 +114,8 @@ def _table(heading: str, columns: Sequence[str], rows: Sequence[Sequence[str]], 
     kind = ' class="text"' if text else ""
     head = "".join(f"<th{kind}>{escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(f"<td{kind}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<h3>{escape(heading)}</h3><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<h3>{escape(heading)}</h3><div class="table">{table}</div>'
 
 
 def _figure(value: Any) -> str:

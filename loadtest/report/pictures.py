@@ -69,12 +69,26 @@ def _draw(axes: Axes, run: Run, columns: Mapping[str, tuple[str, str]], *, steps
     for name, (colour, label) in columns.items():
         looks: dict[str, Any] = {"color": colour, "drawstyle": "steps-post" if steps else "default"}
         if name in run.simulated:
-            values, label_ = _values(run.simulated[name]), f"{label}, simulated"
-            axes.plot(_minutes(values), values, label=label_, linewidth=1.3, linestyle="--", alpha=0.75, **looks)
+            _plot(axes, run.simulated[name], f"{label}, simulated", linewidth=1.3, linestyle="--", alpha=0.75, **looks)
         if name in run.measured:
-            values, label_ = _values(run.measured[name]), f"{label}, measured" if both else label
-            axes.plot(_minutes(values), values, label=label_, linewidth=2.0, **looks)
+            _plot(axes, run.measured[name], f"{label}, measured" if both else label, linewidth=2.0, **looks)
     axes.set_ylabel(COLUMNS[next(iter(columns))])
+    if not axes.lines:
+        axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center", color=GREY)
+        axes.set_yticks([])
+
+
+def _plot(axes: Axes, column: Column, label: str, **looks: Any) -> None:
+    """Draw a column if it has values; one that stands alone is a dot, because a line needs two."""
+    values = np.array([np.nan if value is None else value for value in column], dtype=float)
+    if np.isnan(values).all():
+        return
+    minutes = np.arange(values.size) + 0.5
+    if looks["drawstyle"] == "steps-post":  # from each minute's beginning, the last one to its end
+        minutes, values = np.arange(values.size + 1), np.append(values, values[-1])
+    known = np.concatenate([[False], ~np.isnan(values), [False]])
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    axes.plot(minutes, values, label=label, marker="o", markersize=4, markevery=np.flatnonzero(alone).tolist(), **looks)
 
 
 def _finish(axes: list[Axes], run: Run) -> None:
@@ -92,11 +106,3 @@ def _finish(axes: list[Axes], run: Run) -> None:
     axes[-1].set_xlim(0, run.minutes)
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].set_xlabel("minute", fontsize=9)
-
-
-def _values(column: Column) -> Any:
-    return np.array([np.nan if value is None else value for value in column], dtype=float)
-
-
-def _minutes(values: Any) -> Any:
-    return np.arange(len(values)) + 0.5

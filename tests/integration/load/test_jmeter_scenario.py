@@ -4,8 +4,6 @@ Debian's XStream 1.4.20 denies JMeter every type it loads, so a class that allow
 path; for this test only.
 """
 
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,38 +20,13 @@ from cli.load_generators import Credentials, Load, run_jmeter, run_locust
 from cli.load_generators import Test as LoadTest
 from loadtest.results import Samples, read_jtl
 from loadtest.verdict import Criteria
+from tests.integration.load.conftest import JARS, Options, needs_jmeter
 from tests.integration.scaling.conftest import Scalable
 
-JARS = Path("/usr/share/java")
-JMETER = Path("/usr/share/jmeter/bin/ApacheJMeter.jar")
 KEYS = Credentials("AKIDEXAMPLE", "a-secret-for-tests", "a-token", "eu-west-1")
 RECORDS = [b"1.0,2.0,3.0", b"4.5,0,1"]
-Options = dict[str, Any]
 
-pytestmark = [
-    pytest.mark.verify,
-    pytest.mark.skipif(
-        not (JMETER.exists() and shutil.which("javac")),
-        reason="needs Debian's jmeter and a JDK: apt-get install jmeter",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def jmeter(tmp_path_factory: pytest.TempPathFactory) -> Options:
-    """Options of Taurus's JMeter module for Debian's JMeter."""
-    folder = tmp_path_factory.mktemp("jmeter")
-    source = Path(__file__).parent / "NoTypePermission.java"
-    subprocess.run(["javac", "-cp", JARS / "xstream.jar", "-d", folder / "override", source], check=True)
-    classes = [folder / "override", JMETER, *sorted(JARS.glob("groovy-all.jar"))]
-    launcher = folder / "jmeter"
-    opened = "--add-opens java.base/java.lang=ALL-UNNAMED --add-opens java.base/java.util=ALL-UNNAMED"
-    launcher.write_text(
-        f"#!/bin/sh\nexec java {opened} -cp {':'.join(map(str, classes))} "
-        '-Djmeter.home=/usr/share/jmeter org.apache.jmeter.NewDriver "$@"\n'
-    )
-    launcher.chmod(0o755)
-    return {"path": str(launcher), "version": "2.13", "detect-plugins": False, "plugins": [], "force-ctg": False}
+pytestmark = [pytest.mark.verify, needs_jmeter]
 
 
 class Api(ThreadingHTTPServer):

@@ -44,7 +44,7 @@ def test_fit_of_a_file_without_results_says_why_and_writes_nothing(tmp_path: Pat
     path = tmp_path / "kpi.jtl"
     path.write_text("timeStamp,elapsed,responseCode,success\n", encoding="utf-8")
     done = CliRunner().invoke(app, ["fit", str(path), "--output", str(tmp_path / "out.toml")])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "no samples" in done.output
     assert not (tmp_path / "out.toml").exists()
 
@@ -82,7 +82,7 @@ def test_loads_follow_their_workloads() -> None:
 
 def test_workload_is_for_locust_only() -> None:
     done = CliRunner().invoke(app, ["loadtest", "--env", "sandbox", "--workload", "article"])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "--workload is for --scenario locust" in done.output
 
 

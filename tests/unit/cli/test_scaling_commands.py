@@ -50,6 +50,13 @@ def test_simulate_gives_timeline_activities_and_summary() -> None:
     assert found["scaling"]["policies"][0]["target"] == 30_000  # config/dev.toml
 
 
+def test_requests_that_can_never_meet_the_slo_are_all_late_and_no_more_than_all() -> None:
+    found = loaded("simulate", "--workload", "constant:per_minute=1000,minutes=5", "--unloaded-ms", "2000")
+    assert found["summary"]["error_share"] == pytest.approx(1.0)
+    assert found["summary"]["slo_violation_minutes"] == 5
+    assert max(found["timeline"]["bad_share"]) <= 1.0 + 1e-9
+
+
 def test_simulate_writes_its_timeline_as_csv_and_a_picture(tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "spike.png"
     rows = list(

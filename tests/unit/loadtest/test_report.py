@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.report import Run, write_report
+from loadtest.report.pictures import fleet_picture, load_picture
 
 RUN = Run(
     name="threshold_15k",
@@ -80,6 +81,20 @@ def test_pictures_are_written_as_png_and_the_run_can_be_read_again(tmp_path: Pat
     write_report([again], tmp_path / "again", title="One")
     texts = [(folder / "report.html").read_text(encoding="utf-8") for folder in (tmp_path, tmp_path / "again")]
     assert texts[0] == texts[1]  # the same run makes the same page
+
+
+def test_minute_that_stands_alone_is_a_dot_and_a_panel_without_values_says_so(tmp_path: Path) -> None:
+    short = Run(name="short", summary="", measured={"users": [5.0], "in_service": [None], "cpu_percent": [None]})
+    (users, *_), (cpu, *_) = (draw(short).axes for draw in (load_picture, fleet_picture))
+    assert users.lines[0].get_markevery() == [0]
+    assert [text.get_text() for text in cpu.texts] == ["no values"]
+    assert not cpu.lines
+
+
+def test_instances_are_drawn_from_their_minutes_beginning_to_the_last_ones_end() -> None:
+    (line,) = [line for line in fleet_picture(RUN).axes[1].lines if line.get_label() == "in service, measured"]
+    assert line.get_xdata().tolist() == [0, 1, 2, 3]
+    assert line.get_ydata().tolist() == [1.0, 1.0, 2.0, 2.0]
 
 
 def test_columns_that_do_not_fit_are_refused_together() -> None:

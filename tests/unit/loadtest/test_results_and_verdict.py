@@ -33,7 +33,7 @@ def test_jtl_is_read_in_order_of_the_answers(tmp_path: Path) -> None:
     [
         (JTL.splitlines()[0] + "\n", "no samples"),
         ("elapsed,label\n1,x\n", "no column timeStamp, responseCode, success"),
-        (JTL + "soon,1,x,200,OK,t,true,1\n", "line 6: could not convert"),
+        (JTL + "soon,1,x,200,OK,t,true,1\n", "line 6, column timeStamp: 'soon'"),
     ],
 )
 def test_file_without_results_is_refused_with_the_reason(tmp_path: Path, text: str, reason: str) -> None:
