@@ -41,9 +41,9 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def build(front_port: int, place: Place, minute_seconds: float = 60.0) -> tuple[HttpServer, Endpoints]:
+def build(front_port: int, place: Place) -> tuple[HttpServer, Endpoints]:
     """Return a data plane that does not listen yet, and its endpoints."""
-    metrics = Metrics(minute_seconds)
+    metrics = Metrics()
     endpoints = Endpoints(metrics)
     front = Upstream(front_port, timeout_seconds=_FRONT_TIMEOUT_SECONDS)
     invoker = Invoker(endpoints, place, Permissions(front, place.region), Captures(front))
@@ -59,7 +59,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--front", required=True, help="address of the sandbox's front: http://127.0.0.1:P")
     parser.add_argument("--account-id", default="123456789012")
     parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("--minute-seconds", type=float, default=60.0, help="length of a metrics bin (default: 60)")
     return parser.parse_args(arguments)
 
 
@@ -75,7 +74,7 @@ async def _serve(options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     front_port = urlsplit(options.front).port
     assert front_port is not None, f"--front is {options.front}, http://127.0.0.1:PORT is wanted"
-    server, endpoints = build(front_port, Place(options.account_id, options.region), options.minute_seconds)
+    server, endpoints = build(front_port, Place(options.account_id, options.region))
     await server.listen("127.0.0.1", options.port)
     logging.info("data plane on http://127.0.0.1:%d", options.port)
     await stop.wait()

@@ -1,15 +1,15 @@
-"""The sandbox's own calls, which only its server makes: routes, pace, snapshots of REST APIs, metrics."""
+"""The sandbox's own calls, which only its server makes: routes, pace, clock, snapshots of REST APIs, metrics."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from time import time
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import orjson
 
+from sandbox.clock import BadClockError
 from sandbox.dataplane.endpoints import BadRoutesError, Endpoints
 from sandbox.dataplane.invoke import JSON
 from sandbox.dataplane.metrics import Metrics
@@ -39,13 +39,18 @@ class Administration:
             return self._api(head.method, unquote(match["api_id"]), unquote(match["stage"]))
         if (head.method, head.path) == ("GET", "/_sandbox/metrics"):
             since = float(parse_qs(head.query).get("since", ["0"])[0])
-            return lambda _: _ok({**self._metrics.since(since, time()), "in_flight": self._endpoints.in_flight()})
+            return lambda _: _ok({**self._metrics.since(since), "in_flight": self._endpoints.in_flight()})
         if head.path == "/_sandbox/pace":
             return _handler(head.method, {"PUT": self._pace})
+        if head.path == "/_sandbox/clock":
+            return _handler(head.method, {"PUT": self._clock})
         return lambda _: refuse(404, f"{head.method} {head.path} is not a call of the data plane")
 
     async def _pace(self, body: bytes) -> dict[str, Any]:
         return self._endpoints.pace.put(orjson.loads(body))
+
+    async def _clock(self, body: bytes) -> dict[str, Any]:
+        return self._metrics.clock.follow(orjson.loads(body))
 
     def _endpoint(self, method: str, name: str) -> Handler:
         calls: dict[str, Callable[[bytes], Awaitable[dict[str, Any]]]] = {
@@ -76,7 +81,7 @@ def _handler(method: str, calls: dict[str, Callable[[bytes], Awaitable[dict[str,
             return _ok(await call(body))
         except orjson.JSONDecodeError as error:
             return refuse(400, f"the body is not JSON: {error}")
-        except (BadRoutesError, BadSnapshotError, BadPaceError) as error:
+        except (BadRoutesError, BadSnapshotError, BadPaceError, BadClockError) as error:
             return refuse(400, str(error))
 
     return answer

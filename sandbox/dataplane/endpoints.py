@@ -11,7 +11,7 @@ import random
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
-from time import perf_counter_ns, time
+from time import perf_counter_ns
 from typing import Any
 
 from sandbox.dataplane.capture import CaptureRule
@@ -184,10 +184,10 @@ class Variant:
             return answer
 
     def _count(self, fleet: Fleet, instance: Instance, started: int, sent: int, status: int) -> None:
-        now, clock = perf_counter_ns(), time()
-        self._count_in(self.metrics.bin_at(clock), instance, now - sent, sent - started, status)
+        now = perf_counter_ns()
+        self._count_in(self.metrics.bin_now(), instance, now - sent, sent - started, status)
         if fleet.metrics is not None:
-            self._count_in(fleet.metrics.bin_at(clock), instance, now - sent, sent - started, status)
+            self._count_in(fleet.metrics.bin_now(), instance, now - sent, sent - started, status)
 
     def _count_in(self, current: Bin, instance: Instance, model_ns: int, overhead_ns: int, status: int) -> None:
         current.invocations += 1

@@ -1,7 +1,8 @@
-"""The counters CloudWatch would show for an endpoint's variants, one bin a minute.
+"""The counters CloudWatch would show for an endpoint's variants, in bins of ten seconds.
 
-A "minute" is `minute_seconds` long, so that a compressed run has as many bins as the real one. Latencies go into
-buckets of under 1.6 % relative width: any percentile can be read from a bin, and bins can be added up.
+Bins are those of the sandbox's clock, so that a compressed run has as many as the real one and every minute is exact:
+a bin holds what was answered in it, whenever it is read. Latencies go into buckets of under 1.6 % relative width: any
+percentile can be read from a bin, and bins can be added up.
 
 References
 ----------
@@ -15,6 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.clock import SandboxClock
+
+BIN_SECONDS = 10.0  # SageMaker's shortest interval, that of its high-resolution metric
 KEPT_BINS = 4096
 _PRECISION_BITS = 6
 
@@ -52,7 +56,7 @@ class Distribution:
 
 @dataclass(slots=True)
 class Bin:
-    """What one variant did in one minute."""
+    """What one variant did in ten seconds."""
 
     start: float
     invocations: int = 0
@@ -65,11 +69,10 @@ class Bin:
     overhead_latency: Distribution = field(default_factory=Distribution)
     instances: dict[str, int] = field(default_factory=dict)
 
-    def to_json(self, *, complete: bool) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the bin under AWS's metric names; latencies are microseconds."""
         return {
             "start": self.start,
-            "complete": complete,
             "Invocations": self.invocations,
             "InvocationsPerInstance": self.invocations_per_instance,
             "Invocation4XXErrors": self.errors_4xx,
@@ -85,43 +88,40 @@ class Bin:
 class VariantMetrics:
     """The bins of one variant."""
 
-    def __init__(self, minute_seconds: float) -> None:
-        self._minute_seconds = minute_seconds
+    def __init__(self, clock: SandboxClock) -> None:
+        self._clock = clock
         self._bins: deque[Bin] = deque(maxlen=KEPT_BINS)
         self._end = 0.0
 
-    def bin_at(self, now: float) -> Bin:
-        """Return the bin that `now` (seconds since the epoch) falls into."""
+    def bin_now(self) -> Bin:
+        """Return the bin under way."""
+        now = self._clock.now()
         if now >= self._end:
-            start = now // self._minute_seconds * self._minute_seconds
-            self._end = start + self._minute_seconds
+            start = now // BIN_SECONDS * BIN_SECONDS
+            self._end = start + BIN_SECONDS
             self._bins.append(Bin(start))
         return self._bins[-1]
 
-    def since(self, since: float, now: float) -> list[dict[str, Any]]:
-        """Return the bins that start at `since` or later, oldest first; minutes without a request have none."""
-        return [
-            each.to_json(complete=each.start + self._minute_seconds <= now)
-            for each in self._bins
-            if each.start >= since
-        ]
+    def since(self, since: float) -> list[dict[str, Any]]:
+        """Return the bins that start at `since` or later, oldest first; ten seconds without a request have none."""
+        return [each.to_json() for each in self._bins if each.start >= since]
 
 
 class Metrics:
     """The metrics of every endpoint's variants; they outlive a change of the endpoint's routes."""
 
-    def __init__(self, minute_seconds: float) -> None:
-        self.minute_seconds = minute_seconds
+    def __init__(self) -> None:
+        self.clock = SandboxClock()
         self._variants: dict[tuple[str, str], VariantMetrics] = {}
         self._fleets: dict[tuple[str, str], VariantMetrics] = {}
 
     def variant(self, endpoint: str, variant: str) -> VariantMetrics:
         """Return where a variant's requests are counted."""
-        return self._variants.setdefault((endpoint, variant), VariantMetrics(self.minute_seconds))
+        return self._variants.setdefault((endpoint, variant), VariantMetrics(self.clock))
 
     def fleet(self, endpoint: str, variant: str, config: str) -> VariantMetrics:
         """Return where the requests to a variant's new fleet are counted, which has this endpoint configuration."""
-        return self._fleets.setdefault((endpoint, f"{variant}/{config}"), VariantMetrics(self.minute_seconds))
+        return self._fleets.setdefault((endpoint, f"{variant}/{config}"), VariantMetrics(self.clock))
 
     def forget(self, endpoint: str) -> None:
         """Drop a deleted endpoint's bins."""
@@ -129,18 +129,13 @@ class Metrics:
             for key in [key for key in metrics if key[0] == endpoint]:
                 del metrics[key]
 
-    def since(self, since: float, now: float) -> dict[str, Any]:
+    def since(self, since: float) -> dict[str, Any]:
         """Return bins: ``endpoints`` by endpoint and variant, ``fleets`` by endpoint and ``<variant>/<config>``."""
-        return {
-            "minute_seconds": self.minute_seconds,
-            "now": now,
-            "endpoints": _told(self._variants, since, now),
-            "fleets": _told(self._fleets, since, now),
-        }
+        return {"endpoints": _told(self._variants, since), "fleets": _told(self._fleets, since)}
 
 
-def _told(metrics: Mapping[tuple[str, str], VariantMetrics], since: float, now: float) -> dict[str, Any]:
+def _told(metrics: Mapping[tuple[str, str], VariantMetrics], since: float) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for (endpoint, name), bins in metrics.items():
-        told.setdefault(endpoint, {})[name] = bins.since(since, now)
+        told.setdefault(endpoint, {})[name] = bins.since(since)
     return told

@@ -87,7 +87,7 @@ def check_snapshot(api_id: str, snapshot: dict[str, Any]) -> None:
     """Raise BadSnapshotError where a data plane would not serve `snapshot`."""
     nowhere = Upstream(0, timeout_seconds=1.0)  # compiled only, never called
     place = Place(snapshot["account_id"], snapshot["region"])
-    invoker = Invoker(Endpoints(Metrics(60.0)), place, Permissions(nowhere, place.region), Captures(nowhere))
+    invoker = Invoker(Endpoints(Metrics()), place, Permissions(nowhere, place.region), Captures(nowhere))
     integrations = Integrations(invoker, nowhere)
     _Stage(api_id, "any", snapshot, integrations, Limits())
 

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from autoscaling.alarms import COMPARISONS, EXTRA_DATAPOINTS, AlarmState, state_of
 from autoscaling.policies import MissingData
+from sandbox.clock import moment
 from sandbox.runtime import Runtime
-from sandbox.scaler.clock import moment
 from sandbox.scaler.deployed import COMPARISON_OPERATORS, MISSING, all_alarms
 from sandbox.scaler.metrics import INSTANCE_NAMESPACE, INVOCATION_NAMESPACE
 

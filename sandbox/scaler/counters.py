@@ -1,8 +1,4 @@
-"""What happened between two looks at the data plane's counters.
-
-The data plane counts in bins of its own; the scaler's intervals follow the sandbox's clock, which may be compressed. So
-an interval is the difference of two looks, and the counters need not know about the clock.
-"""
+"""What variants did in an interval of the sandbox's clock, from the bins in which the data plane counts by it."""
 
 from __future__ import annotations
 
@@ -41,12 +37,12 @@ class Latency:
         """How many."""
         return sum(self.buckets.values())
 
-    def plus(self, other: Latency, sign: float = 1.0) -> Latency:
-        """Return both together, or with sign -1 what is left without the other."""
+    def plus(self, other: Latency) -> Latency:
+        """Return both together."""
         merged = dict(self.buckets)
         for bucket, count in other.buckets.items():
-            merged[bucket] = merged.get(bucket, 0) + sign * count
-        return Latency(self.total_us + sign * other.total_us, {low: count for low, count in merged.items() if count})
+            merged[bucket] = merged.get(bucket, 0) + count
+        return Latency(self.total_us + other.total_us, merged)
 
     def times(self, factor: float) -> Latency:
         """Return the distribution with each latency counted `factor` times."""
@@ -72,11 +68,11 @@ class Counts:
             total = total.plus(cls({name: each[name] for name in COUNTERS}, latencies))
         return total
 
-    def plus(self, other: Counts, sign: float = 1.0) -> Counts:
-        """Return both together, or with sign -1 what is left without the other."""
+    def plus(self, other: Counts) -> Counts:
+        """Return both together."""
         return Counts(
-            {name: self.values[name] + sign * other.values[name] for name in COUNTERS},
-            {name: self.latencies[name].plus(other.latencies[name], sign) for name in LATENCIES},
+            {name: self.values[name] + other.values[name] for name in COUNTERS},
+            {name: self.latencies[name].plus(other.latencies[name]) for name in LATENCIES},
         )
 
     def times(self, factor: float) -> Counts:
@@ -87,44 +83,23 @@ class Counts:
         )
 
 
-class Counters:
-    """Remembers what it has seen, so that it can tell what is new."""
+def counts_between(endpoints: Mapping[str, Any], begin: float, end: float) -> dict[VariantKey, Counts]:
+    """Add up what happened in an interval.
 
-    def __init__(self) -> None:
-        self._seen: dict[VariantKey, dict[float, Counts]] = {}
+    Parameters
+    ----------
+    endpoints
+        Bins by endpoint and variant, or by endpoint and fleet, of the data plane's ``GET /_sandbox/metrics``.
+    begin, end
+        In sandbox time; borders of bins.
 
-    def advance(self, endpoints: Mapping[str, Any]) -> dict[VariantKey, Counts]:
-        """Take a new look.
-
-        Parameters
-        ----------
-        endpoints
-            Bins by endpoint and variant, or by endpoint and fleet, of the data plane's ``GET /_sandbox/metrics``.
-
-        Returns
-        -------
-        dict of (endpoint, variant or fleet) to Counts
-            What happened since the look before; a data plane that was restarted begins at zero again.
-        """
-        news: dict[VariantKey, Counts] = {}
-        for endpoint, variants in endpoints.items():
-            for variant, bins in variants.items():
-                key = (endpoint, variant)
-                before = self._seen.setdefault(key, {})
-                total, oldest = Counts(), min(before, default=0.0)
-                for each in bins:
-                    if each["start"] < oldest:
-                        continue  # can grow no more, and was counted
-                    counts = Counts.of_bins([each])
-                    total = total.plus(_grown(counts, before.get(each["start"])))
-                    before[each["start"]] = counts
-                for old in sorted(before)[:-2]:
-                    del before[old]
-                news[key] = total
-        return news
-
-
-def _grown(now: Counts, before: Counts | None) -> Counts:
-    if before is None or now.values["Invocations"] < before.values["Invocations"]:
-        return now
-    return now.plus(before, sign=-1.0)
+    Returns
+    -------
+    dict of (endpoint, variant or fleet) to Counts
+        Exact once the interval is over: the data plane counts by the same clock.
+    """
+    return {
+        (endpoint, variant): Counts.of_bins(each for each in bins if begin <= each["start"] < end)
+        for endpoint, variants in endpoints.items()
+        for variant, bins in variants.items()
+    }

@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from autoscaling.engine import Outcome
 from autoscaling.policies import ScheduledAction
 from autoscaling.schedules import occurrences, parse_schedule
+from sandbox.clock import moment
 from sandbox.runtime import Runtime
 from sandbox.scaler.activities import Activities
 from sandbox.scaler.api import alarm_name
-from sandbox.scaler.clock import moment
 from sandbox.scaler.counters import Counts
 from sandbox.scaler.deployed import DIMENSION, NAMESPACE, ScalableVariant
 from sandbox.scaler.follower import Follower, explain

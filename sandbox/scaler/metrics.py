@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 from moto.cloudwatch.models import Dimension, MetricAggregatedDatum, MetricDatum, MetricDatumBase, Statistics
 from moto.core.common_models import CloudWatchMetricProvider
 
+from sandbox.clock import moment
 from sandbox.runtime import ACCOUNT_ID
-from sandbox.scaler.clock import moment
 from sandbox.scaler.counters import LATENCIES, Counts, Latency
 
 KEPT_MINUTES = 1440  # a day of one variant; moto goes through all of them at every read

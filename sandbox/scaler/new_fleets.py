@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from sandbox.scaler.counters import Counters, Counts, VariantKey
+from sandbox.scaler.counters import Counts, VariantKey
 from sandbox.scaler.metrics import EndpointMetrics
 
 
@@ -13,17 +12,11 @@ class NewFleets:
     """What new fleets did since their last minute was published."""
 
     def __init__(self) -> None:
-        self._counters = Counters()
-        self._news: dict[VariantKey, Counts] = {}
         self._since_minute: dict[VariantKey, Counts] = {}
 
-    def advance(self, fleets: Mapping[str, Any]) -> None:
-        """Take a new look: bins by endpoint and ``<variant>/<config>``."""
-        self._news = self._counters.advance(fleets)
-
-    def count(self, factor: float) -> None:
-        """Add what this look found, each request `factor` times."""
-        for key, counts in self._news.items():
+    def count(self, news: Mapping[VariantKey, Counts], factor: float) -> None:
+        """Add what happened in an interval, by endpoint and ``<variant>/<config>``; each request `factor` times."""
+        for key, counts in news.items():
             self._since_minute[key] = self._since_minute.get(key, Counts()).plus(counts.times(factor))
 
     def publish(self, start: float) -> None:

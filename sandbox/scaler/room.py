@@ -18,14 +18,14 @@ from typing import Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.sagemaker.models import sagemaker_backends
 
+from sandbox.clock import SandboxClock
 from sandbox.runtime import ACCOUNT_ID, Runtime
 from sandbox.sagemaker.deployment import Deployer
 from sandbox.sagemaker.models import SageMakerBackend
 from sandbox.scaler.activities import Activities
 from sandbox.scaler.alarm_states import AlarmStates
-from sandbox.scaler.clock import SandboxClock
 from sandbox.scaler.conditions import Conditions
-from sandbox.scaler.counters import Counters, Counts, VariantKey
+from sandbox.scaler.counters import Counts, VariantKey, counts_between
 from sandbox.scaler.deployed import ScalableVariant, read_targets
 from sandbox.scaler.driver import Driver
 from sandbox.scaler.follower import Follower
@@ -34,8 +34,7 @@ from sandbox.scaler.recording import Recording
 from sandbox.scaler.watched import Watched
 
 MINUTE_SECONDS = 60.0
-SHORTEST_SECONDS = 10.0  # interval of SageMaker's high-resolution metric
-LOOK_BACK_SECONDS = 180.0  # the data plane's bins that may have grown since the last look
+SHORTEST_SECONDS = 10.0  # interval of SageMaker's high-resolution metric; the data plane's bins are as long
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +45,6 @@ class Room:
         self.activities = Activities()
         self._runtime = runtime
         self._driver = Driver(runtime, self.activities)
-        self._counters = Counters()
         self._new_fleets = NewFleets()
         self._alarms = AlarmStates(runtime)
         self._watched: dict[VariantKey, Watched] = {}
@@ -76,6 +74,7 @@ class Room:
         with self._changed:
             self._conditions = conditions
             self._clock.run_at(conditions.time_scale)
+            self._ask_dataplane("PUT", "clock", self._clock.describe())
             Deployer.provisioning_seconds = conditions.provisioning_seconds / conditions.time_scale
             Deployer.oven.time_scale = conditions.time_scale
             self._looked, self._anew = self._clock.now(), True
@@ -124,21 +123,21 @@ class Room:
     def _look(self) -> None:
         """Take a look at the end of one interval, or of several if the machine was too busy to look at each."""
         begun = time.monotonic()
-        answer = self._ask_dataplane("GET", f"metrics?since={time.time() - LOOK_BACK_SECONDS}", None)
-        news = self._counters.advance(answer["endpoints"])
-        self._new_fleets.advance(answer["fleets"])
         with self._changed:
             conditions, anew, step, first = self._conditions, self._anew, self._step, self._boundary()
             intervals = 1 if anew else math.floor((self._clock.now() - first) / step) + 1
-            self._looked, self._anew = first + (intervals - 1) * step, False
+            begin, self._looked, self._anew = self._looked, first + (intervals - 1) * step, False
+        answer = self._ask_dataplane("GET", f"metrics?since={begin}", None)
         self._find_variants(forget=anew)
-        for index in range(intervals):
-            self._new_fleets.count(0.0 if anew else conditions.time_scale / intervals)
+        for end in (first + index * step for index in range(intervals)):
+            news = {} if anew else counts_between(answer["endpoints"], begin, end)
+            self._new_fleets.count({} if anew else counts_between(answer["fleets"], begin, end), conditions.time_scale)
             for key, watched in self._watched.items():
-                counts = Counts() if anew else news.get(key, Counts()).times(conditions.time_scale / intervals)
+                counts = news.get(key, Counts()).times(conditions.time_scale)
                 watched.count(counts, answer["in_flight"].get(key[0], {}).get(key[1], 0))
                 watched.measure_cpu(counts.values["Invocations"], step, conditions)
-            self._finish_interval(first + index * step, conditions, anew=anew)
+            self._finish_interval(end, conditions, anew=anew)
+            begin = end
         if self._looked % MINUTE_SECONDS == 0:
             Deployer.oven.evaluated(begun)
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.clock import SandboxClock
 from sandbox.dataplane.metrics import Distribution, Metrics, VariantMetrics
 from sandbox.dataplane.throttling import Limits, Quota, TokenBucket
 
@@ -26,38 +26,34 @@ def test_buckets_keep_every_value_within_two_percent(values: Any) -> None:
         assert lower <= value <= lower * (1 + 1 / 64) + 1
 
 
-def test_bins_start_at_whole_minutes_and_tell_when_they_are_complete() -> None:
-    metrics = VariantMetrics(60)
-    metrics.bin_at(125.0).invocations += 1
-    metrics.bin_at(179.9).invocations += 1
-    metrics.bin_at(180.0).invocations += 1
+def test_bins_are_ten_seconds_of_the_sandboxs_clock() -> None:
+    wall = [125.0]
+    clock = SandboxClock(lambda: wall[0])
+    metrics = VariantMetrics(clock)
+    for moment in (125.0, 129.9, 130.0):
+        wall[0] = moment
+        metrics.bin_now().invocations += 1
+    clock.run_at(20)  # from 130 on a second takes 20
+    for moment in (130.25, 130.5, 133.0):
+        wall[0] = moment
+        metrics.bin_now().invocations += 1
 
-    bins = metrics.since(0, now=200.0)
-
-    assert [(each["start"], each["Invocations"], each["complete"]) for each in bins] == [
-        (120, 2, True),
-        (180, 1, False),
+    assert [(each["start"], each["Invocations"]) for each in metrics.since(0)] == [
+        (120, 2),
+        (130, 2),
+        (140, 1),
+        (190, 1),
     ]
-    assert [each["start"] for each in metrics.since(150, now=200.0)] == [180]
-
-
-def test_compressed_minute_has_its_own_length() -> None:
-    metrics = VariantMetrics(2)
-    for now in np.arange(10, 20, 0.5):
-        metrics.bin_at(float(now)).invocations += 1
-
-    assert [(each["start"], each["Invocations"]) for each in metrics.since(0, 100)] == [
-        (start, 4) for start in (10, 12, 14, 16, 18)
-    ]
+    assert [each["start"] for each in metrics.since(140)] == [140, 190]
 
 
 def test_metrics_of_a_forgotten_endpoint_are_gone() -> None:
-    metrics = Metrics(60)
-    metrics.variant("a", "main").bin_at(0.0).invocations += 1
+    metrics = Metrics()
+    metrics.variant("a", "main").bin_now().invocations += 1
     metrics.variant("ab", "main")
     metrics.forget("a")
 
-    assert list(metrics.since(0, 0)["endpoints"]) == ["ab"]
+    assert list(metrics.since(0)["endpoints"]) == ["ab"]
 
 
 def test_bucket_lets_its_burst_and_then_its_rate_through() -> None:

@@ -1,9 +1,6 @@
 from typing import Any
 
-import pytest
-
-from sandbox.scaler.clock import SandboxClock
-from sandbox.scaler.counters import Counters
+from sandbox.scaler.counters import counts_between
 
 
 def a_bin(start: float, invocations: int) -> dict[str, Any]:
@@ -20,40 +17,19 @@ def a_bin(start: float, invocations: int) -> dict[str, Any]:
     }
 
 
-def look(counters: Counters, *bins: dict[str, Any]) -> float:
-    counts = counters.advance({"kdd": {"main": list(bins)}})[("kdd", "main")]
+def invocations(begin: float, end: float, *bins: dict[str, Any]) -> float:
+    counts = counts_between({"kdd": {"main": list(bins)}}, begin, end)[("kdd", "main")]
     assert counts.latencies["ModelLatency"].count == counts.values["Invocations"]
+    assert counts.values["InvocationsPerInstance"] == counts.values["Invocations"] / 2
     return counts.values["Invocations"]
 
 
-def test_looks_add_up_to_what_was_counted_over_several_bins() -> None:
-    counters = Counters()
-    assert look(counters, a_bin(0, 5)) == 5
-    assert look(counters, a_bin(0, 7), a_bin(60, 2)) == 4
-    assert look(counters, a_bin(60, 2), a_bin(120, 1), a_bin(180, 8)) == 9
-    assert look(counters, a_bin(0, 7), a_bin(60, 2), a_bin(120, 1), a_bin(180, 8)) == 0  # old bins, told again
-
-
-def test_restarted_data_plane_counts_from_zero() -> None:
-    counters = Counters()
-    look(counters, a_bin(0, 100))
-    assert look(counters, a_bin(0, 3)) == 3
+def test_interval_holds_the_bins_that_begin_in_it_and_no_other() -> None:
+    bins = [a_bin(50, 1), a_bin(60, 7), a_bin(110, 2), a_bin(120, 8)]
+    assert invocations(60, 120, *bins) == 9
+    assert invocations(120, 180, *bins) == 8
+    assert invocations(180, 240, *bins) == 0
 
 
 def test_variant_without_a_request_has_nothing_to_tell() -> None:
-    assert look(Counters()) == 0
-
-
-def test_clock_runs_faster_and_never_back() -> None:
-    wall = [1000.0]
-    clock = SandboxClock(lambda: wall[0])
-    wall[0] = 1010.0
-    assert clock.now() == 1010.0
-    clock.run_at(30)
-    wall[0] = 1012.0
-    assert clock.now() == 1070.0
-    assert clock.wall_seconds_until(1130.0) == pytest.approx(2.0)
-    clock.run_at(1)
-    wall[0] = 1013.0
-    assert clock.now() == 1071.0
-    assert clock.wall_seconds_until(1000.0) == 0
+    assert invocations(0, 60) == 0
