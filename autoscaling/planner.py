@@ -29,6 +29,7 @@ _CHEAPEST, _OTHERS = 80, 120  # candidates that are rehearsed: the cheapest, and
 _REHEARSALS = 5
 _REHEARSED_EXCESS = 0.0025  # of the minutes: a quarter of what is bearable on a real next day
 _SIMPLER_IS_WORTH = 0.01
+_WORTH_TELLING = 0.0005  # of the cost: less is 0.0 %
 _TOLERANCE = 1e-9
 
 
@@ -232,8 +233,9 @@ def _cheapest_meeting(candidates: Sequence[Candidate], max_error_share: float) -
 def _reasons(request: PlanRequest, chosen: Appraisal, rule: Appraisal, peaks: Peaks, *, meets_slo: bool) -> list[str]:
     cheaper = 1 - chosen.score.cost_usd / rule.score.cost_usd if rule.score.cost_usd else 0.0
     minutes, rule_minutes = chosen.score.slo_violation_minutes, rule.score.slo_violation_minutes
+    price = f"{100 * cheaper:.1f} % cheaper than AWS's rule" if cheaper >= _WORTH_TELLING else "As dear as AWS's rule"
     better = (
-        f"{100 * cheaper:.1f} % cheaper than AWS's rule, with {minutes:.1f} violating minutes against "
+        f"{price}, with {minutes:.1f} violating minutes against "
         f"{rule_minutes:.1f} (means over {len(request.delays)} delay settings)."
     )
     keep = "No policy that serves no worse than AWS's rule and costs less held on the rehearsals: keep the rule."

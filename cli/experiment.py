@@ -43,9 +43,7 @@ def article(  # noqa: PLR0917 - one parameter an option
         return
     found = article_tests.compare()
     if picture is not None:
-        setting = article_tests.DELAYS[len(article_tests.DELAYS) // 2]
-        results = [(test.name, article_tests.run(test, setting)) for test in article_tests.TESTS]
-        scaling_figures.write(scaling_figures.of_tests(results, "The article's tests, simulated"), picture)
+        _draw_article(picture)
     if output_format is Format.JSON:
         typer.echo(json.dumps(found, indent=2))
     elif output_format is Format.CSV:
@@ -53,6 +51,16 @@ def article(  # noqa: PLR0917 - one parameter an option
         typer.echo(table_as_csv(["name", "average_rps", *_setting_names(found)], rows))
     else:
         typer.echo(_article_text(found))
+
+
+def _draw_article(picture: Path) -> None:
+    setting = article_tests.DELAYS[len(article_tests.DELAYS) // 2]
+    results = [(test.name, article_tests.run(test, setting)) for test in article_tests.TESTS]
+    try:
+        scaling_figures.write(scaling_figures.of_tests(results, "The article's tests, simulated"), picture)
+    except (OSError, ValueError) as error:
+        typer.echo(f"sagescale experiment: {error}", err=True)
+        raise typer.Exit(2) from error
 
 
 def _live(report: Path, time_scale: float, instance_rps: float) -> list[dict[str, Any]]:
@@ -112,11 +120,11 @@ def plans(
         fleet = scaling_options.fleet_of_settings(env, None)
         price = scaling_options.find_price(fleet.instance_type, fleet.region, None, None)
         table = planner_table.make(traces, fleet.instance_type, price.usd_per_hour)
+        if write is not None:
+            write.write_text(planner_table.as_markdown(table), encoding="utf-8")
     except (OSError, ValueError, SettingsError) as error:
         typer.echo(f"sagescale experiment: {error}", err=True)
         raise typer.Exit(2) from error
-    if write is not None:
-        write.write_text(planner_table.as_markdown(table), encoding="utf-8")
     typer.echo(planner_table.render(table, output_format))
 
 

@@ -173,5 +173,9 @@ def test_experiment_article_puts_published_beside_simulated(tmp_path: Path) -> N
     assert "not proven by the fit" in text
 
 
+def test_experiment_refuses_a_picture_that_nothing_draws(tmp_path: Path) -> None:
+    assert "Format 'doc' is not supported" in run("experiment", "article", "--picture", str(tmp_path / "x.doc"), code=2)
+
+
 def test_experiment_refuses_traces_that_are_no_days(day: Path) -> None:
     assert "no trace of 1320 minutes or more" in run("experiment", "plans", str(day), code=2)
