@@ -6,6 +6,7 @@ of its own; anything else is refused rather than guessed.
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -128,9 +129,10 @@ def _endpoint_and_variant(logical_id: str, resource_id: Any, resources: Mapping[
 def _instance_type(variant: str, resources: Mapping[str, Any]) -> str | None:
     for resource in resources.values():
         if resource.get("Type") == "AWS::SageMaker::EndpointConfig":
-            for production in resource["Properties"].get("ProductionVariants", []):
-                if production.get("VariantName") == variant and isinstance(production.get("InstanceType"), str):
-                    return str(production["InstanceType"])
+            kinds = (resource["Properties"].get(f"{kind}ProductionVariants", []) for kind in ("", "Shadow"))
+            for each in chain(*kinds):
+                if each.get("VariantName") == variant and isinstance(each.get("InstanceType"), str):
+                    return str(each["InstanceType"])
     return None
 
 

@@ -71,7 +71,7 @@ def _timeline_lines(result: Simulation) -> list[str]:
     shown = [name for name in ("minute", "users", *_SHOWN[1:], "reason") if name in columns]
     step = max(-(-result.workload.minutes // _ROWS), 1)
     rows = [[_cell(columns[name][minute]) for name in shown] for minute in range(0, result.workload.minutes, step)]
-    return aligned(shown, rows)
+    return [*([f"One minute in {step}:"] if step > 1 else []), *aligned(shown, rows)]
 
 
 def _summary_lines(result: Simulation, price: Price) -> list[str]:

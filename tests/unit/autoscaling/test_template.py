@@ -85,6 +85,12 @@ def test_template_is_refused_with_resource_and_reason(resources: dict[str, Any],
         deployed_variants(template(**resources))
 
 
+def test_shadow_variant_is_read_with_its_type() -> None:
+    shadow = {"ShadowProductionVariants": [{"VariantName": "main", "InstanceType": "ml.c5.large"}]}
+    (variant,) = deployed_variants(template(Config={**CONFIG, "Properties": shadow}))
+    assert variant.instance_type == "ml.c5.large"
+
+
 def test_policies_of_another_target_are_left_out() -> None:
     (variant,) = deployed_variants(template(Policy=changed(POLICY, ScalingTargetId={"Ref": "Other"})))
     assert variant.scaling.policies == ()
