@@ -1,5 +1,6 @@
 """Plans are never worse than AWS's rule, say where scaling cannot help, and hold on days they have not seen."""
 
+import math
 import tomllib
 from functools import cache
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from autoscaling.candidates import aws_rule, drawn_recipe, policy_of, steadied
 from autoscaling.capacity import InstanceCapacity, Slo
@@ -55,6 +57,29 @@ def test_plan_is_no_dearer_and_no_worse_than_awss_rule_and_repeats() -> None:
     assert made.chosen.score.slo_violation_minutes <= made.aws_rule.score.slo_violation_minutes
     assert made.chosen.score.worst_violation_minutes <= made.aws_rule.score.worst_violation_minutes
     assert plan(asked).chosen == made.chosen
+
+
+@pytest.mark.parametrize(
+    "shape",
+    {
+        "flat": np.ones(240),
+        "one minute": np.ones(1),
+        "three minutes": np.array([1.0, 100.0, 0.0]),
+        "nothing at all": np.zeros(30),
+        "saw": np.arange(240) % 60,
+        "falling saw": 1 - np.arange(240) % 90 / 90,
+        "on and off": np.where(np.arange(240) % 40 < 12, 1.0, 0.0),
+        "one peak": np.eye(1, 240, 100)[0] + 0.02,
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_plan_is_never_dearer_nor_worse_whatever_comes(shape: tuple[str, NDArray[np.float64]]) -> None:
+    made = plan(request(OpenLoop(shape[1].astype(float)).scaled_to(PEAK), budget=150))
+    chosen, rule = made.chosen.score, made.aws_rule.score
+    assert chosen.cost_usd <= rule.cost_usd + 1e-9
+    assert chosen.slo_violation_minutes <= rule.slo_violation_minutes
+    assert chosen.worst_violation_minutes <= rule.worst_violation_minutes
+    assert all(math.isfinite(value) for value in chosen)
 
 
 def test_plan_holds_on_another_day_of_the_same_kind() -> None:
