@@ -124,10 +124,12 @@ class Room:
         """Take a look at the end of one interval, or of several if the machine was too busy to look at each."""
         begun = time.monotonic()
         with self._changed:
-            conditions, anew, step, first = self._conditions, self._anew, self._step, self._boundary()
-            intervals = 1 if anew else math.floor((self._clock.now() - first) / step) + 1
-            begin, self._looked, self._anew = self._looked, first + (intervals - 1) * step, False
+            now, begin = self._clock.now(), self._looked
         answer = self._ask_dataplane("GET", f"metrics?since={begin}", None)
+        with self._changed:
+            conditions, anew, step, first = self._conditions, self._anew, self._step, self._boundary()
+            intervals = 1 if anew else math.floor((now - first) / step) + 1
+            self._looked, self._anew = first + (intervals - 1) * step, False
         self._find_variants(forget=anew)
         for end in (first + index * step for index in range(intervals)):
             news = {} if anew else counts_between(answer["endpoints"], begin, end)
