@@ -173,7 +173,7 @@ def run_jmeter(test: Test, *, ramp_seconds: int, hold_seconds: int, jmeter: Mapp
     config = taurus_config(test, ramp_seconds=ramp_seconds, hold_seconds=hold_seconds, jmeter=jmeter)
     path = test.folder / "article.yml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    path.chmod(0o600)  # a signed test's properties hold credentials
+    path.chmod(0o600)  # its headers may hold the API key, a signed test's properties hold credentials
     try:
         _run([str(program("bzt")), str(path)], test.folder, {})
     finally:
@@ -226,8 +226,9 @@ def run_locust(test: Test) -> Path:
         "samples": str(samples),
         "signing": test.credentials.region if test.credentials else None,
     }
-    path = test.folder / "locust.json"
+    path = test.folder / "test.json"  # the report's figures are <scenario>.json
     path.write_text(json.dumps(description), encoding="utf-8")
+    path.chmod(0o600)  # it may hold the API key
     arguments = ["--headless", "--only-summary", "--host", f"{target.scheme}://{target.netloc}"]
     arguments += ["--csv", str(test.folder / "locust"), "-f", str(SCENARIOS / "locustfile.py")]
     secrets = test.credentials.environment() if test.credentials else {}
