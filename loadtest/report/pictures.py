@@ -85,7 +85,7 @@ def _plot(axes: Axes, column: Column, label: str, **looks: Any) -> None:
         return
     minutes = np.arange(values.size) + 0.5
     if looks["drawstyle"] == "steps-post":  # from each minute's beginning, the last one to its end
-        minutes, values = np.arange(values.size + 1), np.append(values, values[-1])
+        minutes, values = np.arange(values.size + 1.0), np.append(values, values[-1])
     known = np.concatenate([[False], ~np.isnan(values), [False]])
     alone = known[1:-1] & ~known[:-2] & ~known[2:]
     axes.plot(minutes, values, label=label, marker="o", markersize=4, markevery=np.flatnonzero(alone).tolist(), **looks)

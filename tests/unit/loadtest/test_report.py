@@ -3,6 +3,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from loadtest.report import Run, write_report
@@ -93,8 +94,8 @@ def test_minute_that_stands_alone_is_a_dot_and_a_panel_without_values_says_so(tm
 
 def test_instances_are_drawn_from_their_minutes_beginning_to_the_last_ones_end() -> None:
     (line,) = [line for line in fleet_picture(RUN).axes[1].lines if line.get_label() == "in service, measured"]
-    assert line.get_xdata().tolist() == [0, 1, 2, 3]
-    assert line.get_ydata().tolist() == [1.0, 1.0, 2.0, 2.0]
+    assert np.asarray(line.get_xdata()).tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert np.asarray(line.get_ydata()).tolist() == [1.0, 1.0, 2.0, 2.0]
 
 
 def test_columns_that_do_not_fit_are_refused_together() -> None:
