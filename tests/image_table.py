@@ -12,14 +12,6 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # the SDK's own
-    from sagemaker.core import image_uris
-
-# for every single image the SDK would read its table from disk, and botocore's list of endpoints
-image_uris.config_for_framework = cache(image_uris.config_for_framework)
-image_uris.utils._botocore_resolver = cache(image_uris.utils._botocore_resolver)
-
 TABLE = Path(__file__).parents[1] / "stacks" / "constructs" / "images.json"
 FRAMEWORKS = {  # our name: the SDK's, and the oldest version that is offered
     "huggingface": ("huggingface", "4.26.0"),
@@ -35,6 +27,18 @@ FRAMEWORKS = {  # our name: the SDK's, and the oldest version that is offered
 }
 
 INSTANCE_TYPES = {"cpu": "ml.m5.xlarge", "gpu": "ml.g4dn.xlarge"}
+
+
+@cache
+def _sdk() -> Any:
+    """Return the SDK's module, which takes seconds to import."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the SDK's own
+        from sagemaker.core import image_uris
+    # for every single image it would read its table from disk, and botocore's list of endpoints
+    image_uris.config_for_framework = cache(image_uris.config_for_framework)
+    image_uris.utils._botocore_resolver = cache(image_uris.utils._botocore_resolver)
+    return image_uris
 
 
 def versions(name: str) -> list[str]:
@@ -56,7 +60,7 @@ def retrieve(name: str, version: str, processor: str, region: str) -> str:
     if "py_versions" in entry and framework != "sklearn":
         arguments["py_version"] = entry["py_versions"][-1]
     return str(
-        image_uris.retrieve(
+        _sdk().retrieve(
             framework,
             region,
             version=version,
@@ -74,7 +78,7 @@ def processors(name: str, version: str) -> list[str]:
 
 
 def _config(name: str) -> dict[str, Any]:
-    config = image_uris.config_for_framework(FRAMEWORKS[name][0])
+    config = _sdk().config_for_framework(FRAMEWORKS[name][0])
     scoped: dict[str, Any] = config.get(_scope(name), config)
     return scoped
 

@@ -15,7 +15,6 @@ import joblib
 import numpy as np
 import pytest
 import urllib3
-import xgboost
 from onnx import TensorProto, helper, numpy_helper, save
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -105,6 +104,8 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    import xgboost  # takes seconds, and every worker imports every file
+
     folder = tmp_path_factory.mktemp("pretrained")
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, LABELS)
     joblib.dump(pipeline, folder / "pipeline.joblib")
@@ -165,6 +166,8 @@ def test_pretrained_scikit_learn_pipeline_answers_as_it_does_in_python(deployed:
 
 
 def test_pretrained_xgboost_booster_answers_as_it_does_in_python(deployed: Deployed) -> None:
+    import xgboost
+
     scores = [prediction["score"] for prediction in deployed.invoke("booster", ROWS[:20])["predictions"]]
     assert scores == pytest.approx(deployed.booster.predict(xgboost.DMatrix(ROWS[:20])).tolist(), abs=1e-6)
 

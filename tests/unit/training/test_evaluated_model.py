@@ -8,7 +8,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-import xgboost
 from sklearn.linear_model import LogisticRegression
 
 from training import evaluate, recordio
@@ -50,6 +49,8 @@ def pack(archive: Path, **files: str | Path) -> Path:
 
 
 def booster(folder: Path, objective: str = "binary:logistic", *, with_suffix: bool = False) -> Path:
+    import xgboost  # takes seconds, and every worker imports every file
+
     trained = xgboost.train({"objective": objective}, xgboost.DMatrix(ROWS, LABELS), num_boost_round=10)
     trained.save_model(folder / "booster.ubj")
     with tarfile.open(folder / "model.tar.gz", "w:gz") as tar:
@@ -65,6 +66,8 @@ def script(folder: Path, text: str, framework: str = "scikit-learn") -> tuple[Pa
 
 
 def test_boosters_scores_are_those_of_the_library(tmp_path: Path, channel: Path) -> None:
+    import xgboost
+
     with loaded(booster(tmp_path)) as model:
         evaluation = evaluate.evaluate(model, channel)
     trained = xgboost.Booster(model_file=tmp_path / "booster.ubj")

@@ -6,8 +6,6 @@ import copy
 import json
 from typing import Any
 
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
-
 from sandbox.cloudformation import provisioners  # noqa: F401 - registers every type
 from sandbox.cloudformation.provisioner import registered
 from tests.integration.sandbox.provisioners.plain_types import PLAIN
@@ -43,6 +41,8 @@ def template(*, updated: bool) -> str:
 
 def tags_of(type_name: str, value: str) -> dict[str, Any]:
     """Return tags in the shape that the type's schema has, if it has any."""
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped] # takes a second to import
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type_name).schema
     tags = schema["properties"].get("Tags")
     if tags is None or "/properties/Tags" in schema.get("createOnlyProperties", []):

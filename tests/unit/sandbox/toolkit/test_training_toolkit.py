@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xgboost
 
 from sandbox.sagemaker.images import XGBOOST_METRICS
 from sandbox.sagemaker.transfer import unpack
@@ -61,6 +60,8 @@ def configure(
 def test_xgboost_trains_the_librarys_model_and_prints_the_metrics_sagemaker_reads(
     base: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    import xgboost  # takes seconds, and every worker imports every file
+
     given = {"num_round": "4", "eta": "0.5", "objective": "binary:logistic", "eval_metric": "auc,f1"}
     configure(base, {**given, "_tuning_objective_metric": "validation:accuracy"})
     assert toolkit.main(["--framework", "xgboost"]) == 0
@@ -97,6 +98,8 @@ def test_xgboost_job_that_cannot_run_leaves_its_reason(
 
 
 def test_xgboost_on_two_instances_trains_the_model_of_one_that_has_all_rows(tmp_path: Path) -> None:
+    import xgboost
+
     rows = ROWS.round(1)  # so few values that histograms are exact, whoever makes them
     lines = [",".join(map(str, [label, *row])) for label, row in zip(LABELS, rows.tolist(), strict=True)]
     running = []
