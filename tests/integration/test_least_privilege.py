@@ -62,6 +62,11 @@ EPOCHS = {"hyperparameters": {"epochs": 2}}
 FLEET = {"min_capacity": 2, "max_capacity": 4, "policies": [{"kind": "target_tracking", "target": 30_000.0}]}
 WATCHED: dict[str, Any] = {"deployment": {"strategy": "canary", "canary_size": {"instance_count": 1}}}
 EVERY_MINUTE = "cron(* * * * ? *)"
+CLOCK = {"sleep_at": EVERY_MINUTE, "wake_at": EVERY_MINUTE, "idle_minutes": 1440}  # it was called: it stays awake
+WATCHED_BY_THE_CLOCK: dict[str, Any] = {
+    "endpoint": {**WATCHED, "data_capture": {"sampling_percentage": 100}, "sleep": CLOCK},
+    "monitoring": {"drift": {"schedule": "rate(1 minute)", "least_rows": 1}},
+}
 WAIT_SECONDS = 180.0
 
 
@@ -173,7 +178,6 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         hyperparameters={**hyperparameters, "epochs": "1000000", "early_stopping_patience": "1000000"},
     )
     retrain_on_new_data(traveller)
-    watch_by_the_clock(traveller)
     (traveller.workstation.folder / "fit.py").write_text(SCRIPT)
     for training in OTHERS:
         traveller.deploy(training=training)
@@ -182,6 +186,7 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         "training": {**EPOCHS, "tuning": TUNING},
         # another instance type makes another endpoint, which starts as large as the first
         "endpoint": {"variants": [{"instance_type": "ml.m5.large"}]},
+        "scaling": FLEET,
         "network": {},
         "notebook": {},
     }
@@ -190,6 +195,8 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         lambda: sagemaker.list_hyper_parameter_tuning_jobs(MaxResults=100)["HyperParameterTuningJobSummaries"]
     )
     run_the_notebook(traveller)
+    last |= WATCHED_BY_THE_CLOCK
+    watch_by_the_clock(traveller, **last)
     assembly = traveller.workstation.synthesize(**last)
     done = traveller.workstation.cdk("destroy", "--all", "--force", assembly=assembly)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -218,12 +225,9 @@ def retrain_on_new_data(traveller: Traveller) -> None:
     traveller.wait(lambda: workstation.parameter("model/served") != served)
 
 
-def watch_by_the_clock(traveller: Traveller) -> None:
+def watch_by_the_clock(traveller: Traveller, **groups: Any) -> None:
     """Deploy what looks at requests, and what lets the endpoint sleep, every minute."""
-    clock = {"sleep_at": EVERY_MINUTE, "wake_at": EVERY_MINUTE, "idle_minutes": 1440}  # it was called: it stays awake
-    endpoint = {**WATCHED, "data_capture": {"sampling_percentage": 100}, "sleep": clock}
-    drift = {"schedule": "rate(1 minute)", "least_rows": 1}
-    traveller.deploy(training=EPOCHS, endpoint=endpoint, scaling=FLEET, monitoring={"drift": drift})
+    traveller.deploy(**groups)
     traveller.call_the_api()
     traveller.wait_for_call("Drift", "cloudwatch:PutMetricData")
     sagemaker = traveller.runtime.client("sagemaker")
