@@ -82,7 +82,8 @@ def test_deployed_api_is_driven_by_callers_it_knows(terminal: Terminal, auth: st
     assert max(users for users in run.measured["users"] if users is not None) <= USERS
     assert run.measured["in_service"][-1] == 1.0  # CloudWatch's last minute was waited for
     seen = sum(each or 0.0 for each in run.measured["invocations_per_instance"])
-    assert seen == sum(run.statuses.values())
+    answered = sum(run.statuses.values())
+    assert answered <= seen <= answered + USERS  # Locust leaves in the middle of a request
 
 
 @BOTH
