@@ -77,7 +77,7 @@ class Deployment:
         Raises
         ------
         NotDeployedError
-            There is no such stack.
+            There is no such stack, or none that ever stood.
         """
         name = f"{self.settings.project.name}-{self.env}-{stack}"
         try:
@@ -85,7 +85,12 @@ class Deployment:
         except (ClientError, BotoCoreError) as error:
             advice = f"; deploy it with `make deploy ENV={self.env}`" if "does not exist" in str(error) else ""
             raise NotDeployedError(f"stack {name} cannot be read: {error}{advice}") from error
-        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        if not described.get("Outputs"):
+            raise NotDeployedError(
+                f"stack {name} is {described['StackStatus']} and has no outputs; `make deploy ENV={self.env}` "
+                "says why it does not stand"
+            )
+        return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
     def api_url(self, path: str) -> str:
         """Return the URL of a path of the API; the sandbox has no host names, so there it goes to the data plane."""

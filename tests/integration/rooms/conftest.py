@@ -118,9 +118,10 @@ def eventually() -> Any:
     return wait
 
 
-@pytest.fixture(scope="session")
-def role(runtime: Any) -> Any:
-    return runtime.client("iam").create_role(RoleName="service", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+@pytest.fixture
+def role(runtime: Any, name: Any) -> Any:
+    """A role for this test alone: tests of other files empty moto, which is in this process."""
+    return runtime.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
-from cli.deployment import Deployment
+from cli.deployment import Deployment, NotDeployedError
 from config.settings import Settings
 
 SETTINGS = Settings.model_validate(
@@ -34,3 +36,13 @@ def test_a_load_asks_cloudformation_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_clients_are_of_the_region_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     assert Deployment("dev", SETTINGS, None).client("sagemaker").meta.region_name == "eu-west-1"
+
+
+def test_stack_that_was_rolled_back_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloudformation = boto3.client("cloudformation", region_name="eu-west-1")
+    monkeypatch.setattr(Deployment, "client", lambda *_: cloudformation)
+    stack = {"StackName": "kdd99-dev-serving", "StackStatus": "ROLLBACK_COMPLETE", "CreationTime": "2026-01-05"}
+    with Stubber(cloudformation) as stubber:
+        stubber.add_response("describe_stacks", {"Stacks": [stack]})
+        with pytest.raises(NotDeployedError, match="kdd99-dev-serving is ROLLBACK_COMPLETE and has no outputs"):
+            Deployment("dev", SETTINGS, None).api_url("/invocations")
