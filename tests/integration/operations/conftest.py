@@ -7,7 +7,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -135,9 +137,9 @@ class Operator(Workstation):
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
-def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    folder = tmp_path_factory.mktemp("operator")
+@contextmanager
+def serving_sandbox(folder: Path) -> Iterator[Operator]:
+    """Yield the operator of a sandbox in `folder` that serves a good model."""
     runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
     launch.bootstrap(runtime)
     operator = Operator(folder, runtime)
@@ -145,6 +147,12 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     operator.deploy()
     yield operator
     launch.stop(folder / "sandbox")
+
+
+@pytest.fixture(scope="session")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    with serving_sandbox(tmp_path_factory.mktemp("operator")) as operator:
+        yield operator
 
 
 @pytest.fixture(autouse=True)

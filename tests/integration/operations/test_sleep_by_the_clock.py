@@ -5,15 +5,13 @@ The sandbox's clock is not compressed here: schedules follow the machine's, and 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import urllib3
 
-from sandbox import launch
-from tests.integration.operations.conftest import ROW, Operator
+from tests.integration.operations.conftest import ROW, Operator, serving_sandbox
 
 pytestmark = pytest.mark.verify  # minutes: that long nobody must have called
 
@@ -24,14 +22,8 @@ SLEEP = {"idle_minutes": 3, "sleep_at": "cron(0/2 * * * ? *)", "wake_at": "cron(
 @pytest.fixture
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """A sandbox of its own: compressed time would have put metrics of the other tests hours ahead."""
-    folder = tmp_path_factory.mktemp("clock")
-    runtime = launch.start(folder / "sandbox", owner_pid=os.getpid())
-    launch.bootstrap(runtime)
-    operator = Operator(folder, runtime)
-    operator.save_model("good")
-    operator.deploy()
-    yield operator
-    launch.stop(folder / "sandbox")
+    with serving_sandbox(tmp_path_factory.mktemp("clock")) as operator:
+        yield operator
 
 
 def refusals(operator: Operator) -> list[str]:
