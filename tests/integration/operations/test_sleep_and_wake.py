@@ -30,9 +30,13 @@ def endpoints(operator: Operator) -> list[Any]:
     return list(operator.runtime.client("sagemaker").list_endpoints()["Endpoints"])
 
 
-def differences(operator: Operator) -> str:
-    """Return what `cdk diff` says of the unchanged stack; nothing where it sees no difference."""
-    done = operator.cdk("diff", STACK, "--exclusively", "--fail", assembly=operator.synthesize(**SLEEPY))
+def differences(operator: Operator, state: str) -> str:
+    """Return what `cdk diff` says of the unchanged stack; nothing where it sees no difference.
+
+    Unlike `cdk deploy`, `cdk diff` takes a parameter that it is not given at its default.
+    """
+    given = ("--parameters", f"{STACK}:EndpointState={state}")
+    done = operator.cdk("diff", STACK, "--exclusively", "--fail", *given, assembly=operator.synthesize(**SLEEPY))
     return done.stdout + done.stderr if done.returncode else ""
 
 
@@ -44,7 +48,7 @@ def sleepy(operator: Operator) -> Operator:
 
 
 def test_sleep_is_refused_under_load_and_forced_answers_503_until_it_is_woken(sleepy: Operator) -> None:
-    assert differences(sleepy) == ""
+    assert differences(sleepy, "awake") == ""
     sleepy.run_at(SCALE)
     deployment = sleepy.deployment(**SLEEPY)
     with sleepy.load() as load:
@@ -59,7 +63,7 @@ def test_sleep_is_refused_under_load_and_forced_answers_503_until_it_is_woken(sl
     answer = call(sleepy)
     assert (answer.status, answer.headers["Content-Type"]) == (503, "application/json")
     assert "asleep" in answer.json()["message"]
-    assert differences(sleepy) == ""
+    assert differences(sleepy, "asleep") == ""
 
     done = sleepy.deploy_serving(**SLEEPY, model=sleepy.save_model("dream", weight=0.5))
     assert done.returncode == 0, done.stdout + done.stderr
