@@ -35,8 +35,6 @@ class MonitoringStack(Stack):
     ----------
     workflow : IStateMachine or None
         The training workflow; None where the model was trained elsewhere.
-    drift_check : IStateMachine or None
-        What compares captured requests with the training records, where anything does.
     """
 
     def __init__(
@@ -47,7 +45,6 @@ class MonitoringStack(Stack):
         naming: Naming,
         settings: Settings,
         workflow: sfn.IStateMachine | None,
-        drift_check: sfn.IStateMachine | None,
         protection: Protection,
         **stack: Any,
     ) -> None:
@@ -67,8 +64,8 @@ class MonitoringStack(Stack):
         self._watch_api()
         if workflow:
             self._watch_training(workflow)
-        if drift_check and settings.monitoring.drift:
-            self._watch_drift(drift_check, settings.monitoring.drift)
+        if settings.monitoring.drift:
+            self._watch_drift(settings.monitoring.drift)
         self._draw(_graph("Amazon SageMaker in this account, USD since the month began", _sagemaker_cost()))
         if settings.monitoring.budget:
             CostBudget(self, "Budget", naming=naming, settings=settings.monitoring.budget, topic=topic)
@@ -169,7 +166,8 @@ class MonitoringStack(Stack):
         ]
         self._draw(_graph("training runs a day", *counts))
 
-    def _watch_drift(self, drift_check: sfn.IStateMachine, settings: Drift) -> None:
+    def _watch_drift(self, settings: Drift) -> None:
+        check = sfn.StateMachine.from_state_machine_name(self, "DriftCheck", self._naming.drift_check)
         index = cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=METRIC,
@@ -188,7 +186,7 @@ class MonitoringStack(Stack):
         )
         self._alarms.add(
             "DriftCheckFailed",
-            _runs(drift_check, "ExecutionsFailed"),
+            _runs(check, "ExecutionsFailed"),
             above=0,
             minutes=1,
             what="The drift check has failed, so nobody looks whether clients send other records.",

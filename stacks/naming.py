@@ -61,6 +61,14 @@ class Naming:
         """Group of the model registry: one version for every model that passed the gate."""
         return self.prefix
 
+    @property
+    def drift_check(self) -> str:
+        """Name of the state machine that compares captured requests with the training records.
+
+        Monitoring watches it by this name: an export could not go in the deploy that switches the check off.
+        """
+        return f"{self.prefix}-drift"
+
     def endpoint(self, variants: Iterable[Variant]) -> str:
         """Name of the endpoint: a new one when variants or instance types change, which AWS refuses to update in place.
 

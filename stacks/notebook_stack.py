@@ -67,7 +67,7 @@ class NotebookStack(Stack):
             platform_identifier=PLATFORM,
             role_arn=role.role_arn,
             root_access="Disabled",
-            kms_key_id=protection.key.key_id if protection.key else None,
+            kms_key_id=protection.key.key_arn if protection.key else None,
             default_code_repository=notebook.repository,
             lifecycle_config_name=scripts.attr_notebook_instance_lifecycle_config_name,
         )

@@ -104,7 +104,6 @@ class _Composition:
             naming=self._naming,
             settings=self._settings,
             workflow=training.workflow.state_machine if training else None,
-            drift_check=training.drift_check if training else None,
             protection=storage.protection,
         )
 

@@ -75,6 +75,12 @@ class StorageStack(Stack):
         )
         if not project.retain_data:
             self._empty_before_deletion()
+        self._export_always([self.bucket.bucket_arn, self.bucket.bucket_name, *([key.key_arn] if key else [])])
+
+    def _export_always(self, values: list[str]) -> None:
+        """Export what other stacks read even when none does: a stack that left the settings still stands, and reads."""
+        for value in values:
+            self.export_value(value)
 
     def _log_bucket(self, removal_policy: RemovalPolicy) -> s3.Bucket:
         return s3.Bucket(

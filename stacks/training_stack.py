@@ -15,7 +15,6 @@ from aws_cdk import CfnOutput, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
-from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
@@ -104,7 +103,8 @@ class TrainingStack(Stack):
             self._retrain(training.retraining, dataset.train)
         if training.on_deploy:
             self._train_on_deploy()
-        self.drift_check = self._check_drift(*drift, train) if drift else None
+        if drift:
+            self._check_drift(*drift, train)
 
     def _add_job_role(self) -> JobRole:
         used = [PROCESSING_IMAGE, training_image(self._training)]
@@ -137,10 +137,10 @@ class TrainingStack(Stack):
         )
         CfnOutput(self, "RunsTopicArn", value=retraining.topic.topic_arn)
 
-    def _check_drift(self, settings: Drift, capture: DataCapture, train: DatasetFile) -> sfn.IStateMachine:
+    def _check_drift(self, settings: Drift, capture: DataCapture, train: DatasetFile) -> None:
         code = self._code("DriftCode", NOT_IN_JOBS - DRIFT)
         grant_read_asset(code, self._job_role)
-        check = DriftCheck(
+        DriftCheck(
             self,
             "Drift",
             naming=self._naming,
@@ -153,7 +153,6 @@ class TrainingStack(Stack):
             images=self._images,
             job_role=self._job_role,
         )
-        return check.state_machine
 
     def _script(self, root: Path) -> TrainingScript | None:
         if not self._training.script:

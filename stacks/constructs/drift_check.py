@@ -64,18 +64,19 @@ class DriftCheck(Construct):
         self._protection = protection
         self._let_job_read(job_role)
         run = {"code_uri": code.s3_object_url, "code_file": code.s3_object_key, "train_uri": train.uri}
-        self.state_machine = sfn.StateMachine(
+        self._machine = sfn.StateMachine(
             self,
             "StateMachine",
+            state_machine_name=naming.drift_check,
             definition_body=sfn.DefinitionBody.from_chainable(self._definition(run, images, job_role)),
             comment="captured requests against training records",
             logs=sfn.LogOptions(destination=self._logs(), level=sfn.LogLevel.ALL, include_execution_data=True),
             tracing_enabled=True,
         )
         self._permit(job_role)
-        protection.let_use_key(self.state_machine, "Decrypt")  # it reads reports
+        protection.let_use_key(self._machine, "Decrypt")  # it reads reports
         clock = events.Rule(self, "Clock", schedule=events.Schedule.expression(settings.schedule))
-        clock.add_target(targets.SfnStateMachine(self.state_machine))
+        clock.add_target(targets.SfnStateMachine(self._machine))
 
     def _let_job_read(self, role: iam.Role) -> None:
         captured = self._bucket.arn_for_objects(f"{self._prefix}*")
@@ -87,17 +88,17 @@ class DriftCheck(Construct):
         return logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{self._naming.prefix}-drift",
+            log_group_name=f"/aws/vendedlogs/states/{self._naming.drift_check}",
             removal_policy=RemovalPolicy.DESTROY,
         )
 
     def _permit(self, job_role: iam.Role) -> None:
         statements = job_statements(self, self._naming.prefix, job_role, kinds=["Processing"])
         for statement in (*statements, metric_statement([NAMESPACE])):
-            self.state_machine.add_to_role_policy(statement)
+            self._machine.add_to_role_policy(statement)
         patterns = [arn for statement in statements for arn in statement.resources if arn.endswith("*")]
         acknowledge_wildcards(
-            self.state_machine,
+            self._machine,
             {
                 **dict.fromkeys(patterns, "a job's name ends with the run and the attempt"),
                 self._bucket.arn_for_objects(f"{REPORTS}/*"): "every run has a report of its own",

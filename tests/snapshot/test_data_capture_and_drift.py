@@ -106,6 +106,12 @@ def test_alarms_and_graphs_watch_what_the_check_publishes(stacks: Stacks) -> Non
     assert alarm["Dimensions"] == [{"Name": "Environment", "Value": "kdd99-test"}]
 
 
+def test_an_alarm_watches_the_check_by_the_name_it_has(stacks: Stacks) -> None:
+    name = only(stacks["training"], "AWS::StepFunctions::StateMachine", "Drift")["StateMachineName"]
+    watched = only(stacks["monitoring"], "AWS::CloudWatch::Alarm", "DriftCheckFailed")["Dimensions"]
+    assert [each["Value"]["Fn::Join"][1][-1] for each in watched] == [f":stateMachine:{name}"]
+
+
 def test_budget_counts_what_carries_the_tags_and_tells_the_topic(stacks: Stacks) -> None:
     budget = only(stacks["monitoring"], "AWS::Budgets::Budget")
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 500, "Unit": "USD"}

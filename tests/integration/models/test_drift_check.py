@@ -67,3 +67,11 @@ def test_changed_requests_are_captured_and_found_by_the_scheduled_check(workstat
         workstation.runtime.client("s3").get_object(Bucket=bucket(workstation), Key=latest["Key"])["Body"].read()
     )
     assert report["largest"]["feature"] == "src_bytes"
+
+
+@pytest.mark.verify
+def test_drift_check_is_switched_off_in_one_deploy(workstation: Workstation) -> None:
+    workstation.begin_with(**GROUPS)
+    workstation.deploy()
+    machines = workstation.runtime.client("stepfunctions").list_state_machines()["stateMachines"]
+    assert not [machine["name"] for machine in machines if machine["name"].endswith("-drift")]
