@@ -51,8 +51,8 @@ class Room:
         self._refused: dict[str, str] = {}
         self._clock = SandboxClock()
         self._conditions = Conditions()
-        self._looked = self._clock.now()
-        self._anew = True  # the next look counts nothing: what happened before it belongs to another time
+        self._looked = self._clock.now() // MINUTE_SECONDS * MINUTE_SECONDS
+        self._anew = False  # whether the next look counts nothing: what happened before it belongs to another time
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="scaler", daemon=True)
