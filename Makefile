@@ -74,7 +74,7 @@ synth: install ## write the templates of ENV to cdk.out
 	@$(CDK) synth --quiet $(CONTEXT)
 
 diff: install ## what a deploy of ENV would change
-	@$(AIMED)$(CDK) diff $(STACKS)
+	@$(AIMED)$(CDK) diff $(CONTEXT)
 
 bootstrap: install ## prepare the account and region of ENV for the CDK, once
 	@$(AIMED)$(CDK) bootstrap -c env=$(ENV)

@@ -17,6 +17,7 @@ from autoscaling.template import DeployedVariant
 from autoscaling.workload import OpenLoop
 from cli import scaling_options
 from cli.deployment import settings_of
+from cli.options import EnvOption
 from cli.scaling_options import Format
 from cli.simulation_report import aligned, table_as_csv
 from cli.synthesis import SynthesisError, synthesize
@@ -33,7 +34,7 @@ UNKNOWN = "unknown"
 
 
 def cost(  # noqa: PLR0917 -- a command's options
-    env: scaling_options.EnvOption = "dev",
+    env: EnvOption = "dev",
     workload: Annotated[
         str, typer.Option(help="Requests a minute: a file or a name as for `simulate`; repeated for a month.")
     ] = NOBODY,

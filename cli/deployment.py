@@ -22,7 +22,12 @@ from sandbox.runtime import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Runtime
 
 def settings_of(env: str) -> Settings:
     """Return an environment's settings, read where app.py reads them; raises SettingsError."""
-    return load(env, Path(os.environ.get("SAGESCALE_CONFIG_DIR", DIRECTORY)))
+    return load(env, settings_directory())
+
+
+def settings_directory() -> Path:
+    """Return the folder of the settings files."""
+    return Path(os.environ.get("SAGESCALE_CONFIG_DIR", DIRECTORY))
 
 
 class NotDeployedError(Exception):

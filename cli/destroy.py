@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from cli.belongings import Belonging, Belongings
 from cli.deployment import Deployment, NotDeployedError
+from cli.options import EnvOption
 from cli.synthesis import CDK, SynthesisError, synthesize
 from sandbox import launch
 from sandbox.processes import REPOSITORY_ROOT
@@ -30,7 +31,7 @@ class DestructionError(Exception):
 
 
 def destroy(
-    env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev",
+    env: EnvOption = "dev",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     app: Annotated[Path | None, typer.Option(help="Cloud assembly; by default it is synthesized.")] = None,
 ) -> None:

@@ -13,6 +13,7 @@ from cli import planner_table, scaling_figures, scaling_options
 from cli.deployment import Deployment, NotDeployedError
 from cli.live_article import INSTANCE_RPS, TIME_SCALE, run_article
 from cli.live_text import live_text
+from cli.options import EnvOption
 from cli.records import NoRecordsError
 from cli.scaling_options import Format
 from cli.simulation_report import aligned, table_as_csv
@@ -112,7 +113,7 @@ def _article_text(found: dict[str, Any]) -> str:
 def plans(
     traces: Traces,
     write: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
-    env: scaling_options.EnvOption = "dev",
+    env: EnvOption = "dev",
     output_format: scaling_options.FormatOption = Format.TEXT,
 ) -> None:
     """Plan on every trace, judge on it and on the next one of the same kind, and compare with AWS's rule."""
@@ -131,7 +132,7 @@ def plans(
 @app.command()
 def elasticity(
     traces: Traces,
-    env: scaling_options.EnvOption = "dev",
+    env: EnvOption = "dev",
     output_format: scaling_options.FormatOption = Format.TEXT,
 ) -> None:
     """Measure elasticity (SPEC) of no scaling, AWS's rule and the planner's choice on every trace."""

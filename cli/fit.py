@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from autoscaling.capacity import InstanceCapacity
 from autoscaling.capacity_text import parse_capacities
+from cli.options import TextOrJsonOption
 from cli.scaling_options import MOST_INSTANCES, read_file
 from loadtest.fit import Estimate, Fit, FitError
 from loadtest.fit import fit as fit_model
@@ -32,9 +33,7 @@ def fit(  # noqa: PLR0917 - one parameter an option
     output: Annotated[
         Path, typer.Option(help="Capacities by instance type (TOML), for simulate and plan; others in it are kept.")
     ] = Path("build/capacities.toml"),
-    output_format: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="How the fit is printed.")
-    ] = "text",
+    output_format: TextOrJsonOption = "text",
 ) -> None:
     """Estimate capacity and outside latency, with 95 % intervals; exit code 1 if the test does not tell them."""
     try:

@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from cli.deployment import Deployment, NotDeployedError
+from cli.options import EnvOption
 from cli.predict import RefusedError, post
 
 
 def invoke(
     file: Annotated[Path | None, typer.Argument(help="What the model's container takes; by default stdin.")] = None,
-    env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev",
+    env: EnvOption = "dev",
     content_type: Annotated[str, typer.Option(help="Of the rows: application/json, application/jsonlines, ...")] = (
         "text/csv"
     ),

@@ -43,7 +43,7 @@ def run_article(
     instance_rps, time_scale
         Size and speed, see `cli.live_run.Plan`.
     on_progress
-        Is told about once a second what is going on.
+        Is told once a minute of the test's what is going on.
 
     Returns
     -------
@@ -72,8 +72,8 @@ def run_article(
     return facts
 
 
-def _tell_minute(on_progress: Callable[[str], None], name: str, minute: float) -> None:
-    on_progress(f"{name}: minute {minute:.0f} of {MINUTES}")
+def _tell_minute(on_progress: Callable[[str], None], name: str, minute: int) -> None:
+    on_progress(f"{name}: minute {minute} of {MINUTES}")
 
 
 def _facts(live: LiveRun, run: Run) -> dict[str, Any]:

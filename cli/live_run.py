@@ -202,7 +202,7 @@ class Stage:
 
 
 def run_live(
-    stage: Stage, plan: Plan, url: str, bodies: list[bytes], on_second: Callable[[float], None] | None = None
+    stage: Stage, plan: Plan, url: str, bodies: list[bytes], on_minute: Callable[[int], None] = lambda _: None
 ) -> LiveRun:
     """Run one test; its users come at the beginning of a minute.
 
@@ -214,8 +214,8 @@ def run_live(
         The test.
     url, bodies
         Where the users send what.
-    on_second
-        Called about once a second with the minutes of the test that are over.
+    on_minute
+        Called when a minute of the test begins, with its number.
     """
     recording = stage.prepare(plan)
     minute = 60.0 / plan.time_scale
@@ -228,11 +228,24 @@ def run_live(
         seconds=(RAMP_MINUTES + HOLD_MINUTES) * minute,
         ramp_seconds=RAMP_MINUTES * minute,
         think_seconds=ARTICLE_OUTSIDE_SECONDS,
-        on_second=(lambda seconds: on_second(seconds / minute)) if on_second else None,
+        on_second=_once_a_minute(on_minute, minute),
     )
     recorded = Recording.load(recording)
     begun = [each for each in stage.activities() if each["StartTime"].timestamp() >= recorded.started]
     return LiveRun(plan=plan, burst=burst, recording=recorded, began=began, activities=begun)
+
+
+def _once_a_minute(on_minute: Callable[[int], None], seconds_a_minute: float) -> Callable[[float], None]:
+    told = -1
+
+    def on_second(seconds: float) -> None:
+        nonlocal told
+        minute = int(seconds / seconds_a_minute)
+        if minute > told:
+            told = minute
+            on_minute(minute)
+
+    return on_second
 
 
 def _article_policy(target: float) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import typer
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,9 +17,10 @@ from autoscaling.capacity import InstanceCapacity
 from cli.deployment import Deployment, NotDeployedError
 from cli.load_generators import Credentials, GeneratorError, Load, Test, run_jmeter, run_locust
 from cli.load_report import to_run
+from cli.options import EnvOption, TextOrJsonOption
 from cli.records import NoRecordsError, csv_bodies
 from cli.scaling_options import read_file, read_workload
-from loadtest.report import write_report
+from loadtest.report import Run, write_report
 from loadtest.results import read_jtl
 from loadtest.verdict import Criteria
 from sandbox import launch
@@ -30,7 +31,7 @@ _CONTENT_TYPE = "text/csv"
 
 
 def loadtest(  # noqa: PLR0917 - one parameter an option
-    env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev",
+    env: EnvOption = "dev",
     scenario: Annotated[
         Literal["article", "locust"], typer.Option(help="article: Taurus with JMeter; locust: Locust alone.")
     ] = "article",
@@ -57,6 +58,7 @@ def loadtest(  # noqa: PLR0917 - one parameter an option
     ] = None,
     output: Annotated[Path, typer.Option(help="Where samples, logs and the report go.")] = Path("build/loadtest"),
     directory: Annotated[Path, typer.Option(help="Of the sandbox, for --env sandbox.")] = launch.DIRECTORY,
+    output_format: TextOrJsonOption = "text",
 ) -> None:
     """Drive the deployed API with many users; exit code 1 if the test fails its criteria, 2 if it could not be run."""
     criteria = Criteria(
@@ -75,15 +77,35 @@ def loadtest(  # noqa: PLR0917 - one parameter an option
             else:
                 results = run_locust(test)
         with _console.status("report; CloudWatch publishes the last minute after its end"):
-            failures = _judge(results, criteria, deployment, test, f"{scenario} against {env}")
+            run, failures = _judge(results, criteria, deployment, test, f"{scenario} against {env}")
     except (NotDeployedError, NoRecordsError, GeneratorError, ClientError, BotoCoreError, OSError, ValueError) as error:
         _console.print(f"sagescale loadtest: {error}", style="red", markup=False)
         raise typer.Exit(2) from error
-    for failure in failures:
-        _console.print(f"failed: {failure}", style="red", markup=False)
-    typer.echo(f"{'failed' if failures else 'passed'}; {folder / 'report.html'}")
+    report = folder / "report.html"
+    if output_format == "json":
+        typer.echo(json.dumps(_as_json(run, failures, report), indent=2))
+    else:
+        typer.echo(_text(run, failures, report, results))
     if failures:
         raise typer.Exit(1)
+
+
+def _as_json(run: Run, failures: list[str], report: Path) -> dict[str, Any]:
+    totals = {name: value["measured"] for name, value in run.totals.items()}
+    return {"totals": totals, "statuses": run.statuses, "failures": failures, "report": str(report)}
+
+
+def _text(run: Run, failures: list[str], report: Path, results: Path) -> str:
+    rows = {name: _shown(value["measured"]) for name, value in run.totals.items()}
+    rows |= {f"answered {code}" if code != "0" else "not answered": f"{n:,}" for code, n in run.statuses.items()}
+    width = max(map(len, rows))
+    lines = [f"{name:<{width}}  {value}" for name, value in rows.items()]
+    lines += [f"failed: {failure}" for failure in failures]
+    return "\n".join([*lines, f"report: {report}", f"next: sagescale fit {results}"])
+
+
+def _shown(value: float | str | None) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _load(workload: str, scenario: str) -> Load:
@@ -138,15 +160,11 @@ def _test(deployment: Deployment, load: Load, folder: Path, *, bodies: Path | No
     )
 
 
-def _judge(results: Path, criteria: Criteria, deployment: Deployment, test: Test, name: str) -> list[str]:
+def _judge(results: Path, criteria: Criteria, deployment: Deployment, test: Test, name: str) -> tuple[Run, list[str]]:
     samples = read_jtl(results)
-    failures = criteria.failures(samples)
-    if samples.failed.any():
-        codes, counts = np.unique(samples.codes[samples.failed], return_counts=True)
-        answers = (f"{count:,} x {code or 'no answer'}" for code, count in zip(codes, counts, strict=True))
-        _console.print(f"failed requests: {', '.join(answers)} of {samples.codes.size:,}", markup=False)
     users = "requests a second" if test.load.paced else "users who each wait for their answer"
     summary = f"{name}: up to {max(test.load.users):,.0f} {users}, {samples.seconds:,.0f} s."
+    failures = criteria.failures(samples)
     run = to_run(samples, deployment, name=test.folder.name, summary=summary, failures=failures)
     write_report([run], test.folder, title=f"Load test: {name}")
-    return failures
+    return run, failures

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.deployment import Deployment, NotDeployedError
+from cli.options import EnvOption, TextOrJsonOption
 from cli.train import RunFailedError, execute
 
 app = typer.Typer(help="The registry: every model that passed the gate, and which one is served.")
-Environment = Annotated[str, typer.Option(help="Environment: the name of a file in config/.")]
 METRICS = ("accuracy", "f1", "roc_auc", "false_alarm_rate")
 _console = Console()
 
@@ -46,10 +47,15 @@ class RegisteredModel:
 
 
 @app.command("list")
-def list_(env: Environment = "dev") -> None:
+def list_(env: EnvOption = "dev", output_format: TextOrJsonOption = "text") -> None:
     """Show every registered model, the newest first."""
+    found = _answer(registered, env)
+    if output_format == "json":
+        models = [{**asdict(model), "created": model.created.isoformat()} for model in found]
+        typer.echo(json.dumps({"models": models}, indent=2))
+        return
     table = Table("Version", "Key", *(metric.replace("_", " ") for metric in METRICS), "Made", "")
-    for model in _answer(registered, env):
+    for model in found:
         values = (f"{model.metrics[metric]:.4f}" if metric in model.metrics else "" for metric in METRICS)
         made = f"{model.created:%Y-%m-%d %H:%M}"
         table.add_row(str(model.version), model.key, *values, made, "served" if model.is_served else "")
@@ -58,7 +64,7 @@ def list_(env: Environment = "dev") -> None:
 
 @app.command()
 def promote(
-    version: Annotated[int, typer.Argument(help="As `sagescale models list` shows it.")], env: Environment = "dev"
+    version: Annotated[int, typer.Argument(help="As `sagescale models list` shows it.")], env: EnvOption = "dev"
 ) -> None:
     """Serve a registered model: through the gate, then as an update of the serving stack."""
     _answer(lambda deployment: promote_key(deployment, _key_of(deployment, version)), env)
@@ -66,7 +72,7 @@ def promote(
 
 
 @app.command()
-def rollback(env: Environment = "dev") -> None:
+def rollback(env: EnvOption = "dev") -> None:
     """Serve the model that was served before the present one."""
     key = _answer(roll_back, env)
     _console.print(f"[green]✓[/] model {key} is served again")

@@ -13,6 +13,8 @@ from autoscaling.planner import Plan, PlanRequest, evaluate
 from autoscaling.planner import plan as make_plan
 from autoscaling.policy_toml import to_toml
 from cli import plan_report, scaling_figures, scaling_options
+from cli.options import EnvOption
+from cli.planned_settings import write_plan
 from cli.scaling_options import Fleet, Format
 from config.loading import SettingsError
 
@@ -27,7 +29,7 @@ def plan(  # noqa: PLR0917 -- a command's options
         float, typer.Option(help="Share of the requests that may be rejected, time out or be late.", min=0, max=1)
     ] = 0.01,
     max_rps: scaling_options.MaxRpsOption = 1200.0,
-    env: scaling_options.EnvOption = "dev",
+    env: EnvOption = "dev",
     variant: Annotated[str | None, typer.Option(help="Which variant; by default the first.")] = None,
     peak_instances: scaling_options.PeakOption = None,
     max_instances: Annotated[
@@ -49,6 +51,7 @@ def plan(  # noqa: PLR0917 -- a command's options
     usd_per_hour: scaling_options.UsdOption = None,
     starts_at: scaling_options.StartsOption = scaling_options.DEFAULT_START,
     output: Annotated[Path, typer.Option(help="Where the chosen policy is written (TOML).")] = Path("build/plan.toml"),
+    write: Annotated[bool, typer.Option("--write", help="Put it into the environment's settings file, too.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Write a picture of the Pareto front (PNG or SVG).")] = None,
     output_format: scaling_options.FormatOption = Format.TEXT,
 ) -> None:
@@ -74,12 +77,15 @@ def plan(  # noqa: PLR0917 -- a command's options
             other = scaling_options.open_loop(scaling_options.read_workload(evaluate_on, peak_instances, base))
             second = evaluate(made, other, request)
         _write(made, output, workload)
+        settings = write_plan(env, fleet.variant, made.chosen.policy, made.chosen.instance_type) if write else None
         if picture is not None:
             scaling_figures.write(scaling_figures.of_plan(made, title=Path(workload).name), picture)
     except (OSError, ValueError, SettingsError) as error:
         typer.echo(f"sagescale plan: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(plan_report.render(made, second, request, output, output_format))
+    if settings:
+        typer.echo(f"{settings} has it; next: make diff ENV={env}", err=True)
 
 
 def _options(

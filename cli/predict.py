@@ -12,6 +12,7 @@ import typer
 import urllib3
 
 from cli.deployment import Deployment, NotDeployedError
+from cli.options import EnvOption
 
 _pool = urllib3.PoolManager(retries=False)
 
@@ -55,7 +56,7 @@ def post(deployment: Deployment, path: str, body: bytes, content_type: str) -> b
 
 def predict(
     file: Annotated[Path | None, typer.Argument(help="JSON: one record or a list of them; by default stdin.")] = None,
-    env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev",
+    env: EnvOption = "dev",
 ) -> None:
     """Send records to the deployed API and print its predictions as JSON."""
     try:

@@ -41,7 +41,6 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="text for people, json for scripts, csv for sheets.")]
-EnvOption = Annotated[str, typer.Option(help="Environment: the name of a file in config/.")]
 MaxRpsOption = Annotated[float, typer.Option(help="Requests / s that one instance serves at most, measured.")]
 UnloadedOption = Annotated[
     float | None, typer.Option(help="Response time without load; by default the service time alone.")
@@ -64,6 +63,7 @@ _YEARS = range(1970, 2101)
 class Fleet(NamedTuple):
     """A variant to simulate or to plan for."""
 
+    variant: str
     instance_type: str
     region: str
     initial_instances: int | None
@@ -173,7 +173,9 @@ def fleet_of_settings(env: str, variant_name: str | None) -> Fleet:
     settings = settings_of(env)
     variant = _chosen(settings, variant_name)
     region = settings.project.region or "us-east-1"
-    return Fleet(variant.instance_type, region, variant.initial_instance_count, settings.scaling_of(variant))
+    return Fleet(
+        variant.name, variant.instance_type, region, variant.initial_instance_count, settings.scaling_of(variant)
+    )
 
 
 def _chosen(settings: Settings, name: str | None) -> Variant:

@@ -10,6 +10,7 @@ import typer
 from autoscaling.article import CAPACITY
 from autoscaling.simulator import simulate as run_simulation
 from cli import scaling_figures, scaling_options, simulation_report
+from cli.options import EnvOption
 from cli.scaling_options import Fleet, Format
 from config.loading import SettingsError
 
@@ -18,7 +19,7 @@ def simulate(  # noqa: PLR0917 -- a command's options
     workload: Annotated[
         str, typer.Option(help="File (CSV minute,requests or CloudWatch's JSON) or name, e.g. article, spike:base=...")
     ] = "article",
-    env: scaling_options.EnvOption = "dev",
+    env: EnvOption = "dev",
     template: Annotated[
         Path | None, typer.Option(help="Synthesized template: simulate what will really be deployed.")
     ] = None,
@@ -82,7 +83,8 @@ def _fleet(env: str, template: Path | None, policy: Path | None, variant: str | 
     fleet = scaling_options.fleet_of_settings(env, None if template else variant)
     if template is not None:
         deployed = scaling_options.variant_of_template(template, variant)
-        fleet = Fleet(deployed.instance_type or fleet.instance_type, fleet.region, None, deployed.scaling)
+        instance_type = deployed.instance_type or fleet.instance_type
+        fleet = Fleet(deployed.variant, instance_type, fleet.region, None, deployed.scaling)
     if policy is not None:
         fleet = fleet._replace(scaling=scaling_options.scaling_of_file(policy))
     return fleet

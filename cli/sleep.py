@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from cli.deployment import Deployment, NotDeployedError
+from cli.options import EnvOption
 
 POLL_SECONDS = 2.0
 ENDPOINT_STATE: Any = importlib.import_module("lambda.endpoint_state.handler")  # an import cannot say `lambda`
@@ -22,14 +23,14 @@ class NotSwitchedError(Exception):
 
 
 def sleep(
-    env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev",
+    env: EnvOption = "dev",
     force: Annotated[bool, typer.Option("--force", help="Also while it is being called.")] = False,
 ) -> None:
     """Put the endpoint to sleep: no instance, no cost; the API answers 503 and says so."""
     _run(env, "sleep", lambda deployment: put_to_sleep(deployment, force=force))
 
 
-def wake(env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev") -> None:
+def wake(env: EnvOption = "dev") -> None:
     """Wake the endpoint; the API answers again when its instances do."""
     _run(env, "wake", lambda deployment: switch(deployment, ENDPOINT_STATE.AWAKE))
 

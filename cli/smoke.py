@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import typer
 from urllib3.exceptions import HTTPError
 
 from cli.deployment import Deployment, NotDeployedError
+from cli.options import EnvOption, TextOrJsonOption
 from cli.predict import RefusedError, ask
 from training.schema import FEATURES
 
@@ -39,23 +41,29 @@ class Judged:
         """How many were sent."""
         return len(self.latencies_ms) + len(self.failures)
 
+    @property
+    def p95_ms(self) -> float | None:
+        """Of the requests that were answered; None where none was."""
+        return float(np.percentile(self.latencies_ms, 95)) if self.latencies_ms else None
+
     def problems(self, *, most_failures: float, p95_ms: float) -> list[str]:
         """Return what is not as it should be; empty when all is well."""
         found = []
         share = len(self.failures) / max(1, self.requests)
-        if not self.latencies_ms or share > most_failures:
+        if self.p95_ms is None or share > most_failures:
             found.append(f"{share:.2%} of {self.requests} requests failed, first: {next(iter(self.failures), '-')}")
-        elif (p95 := float(np.percentile(self.latencies_ms, 95))) > p95_ms:
-            found.append(f"p95 is {p95:.0f} ms, {p95_ms:g} ms is allowed")
+        elif self.p95_ms > p95_ms:
+            found.append(f"p95 is {self.p95_ms:.0f} ms, {p95_ms:g} ms is allowed")
         return found
 
 
-def smoke(
-    env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev",
+def smoke(  # noqa: PLR0917 - one parameter an option
+    env: EnvOption = "dev",
     users: Annotated[int, typer.Option(min=1, max=200, help="Callers at once, each with one request at a time.")] = 8,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long they call.")] = 30,
     p95_ms: Annotated[float, typer.Option("--p95-ms", help="95 of 100 answers must come within this time.")] = 1_000,
     most_failures: Annotated[float, typer.Option(min=0, max=1, help="Share of requests that may fail.")] = 0,
+    output_format: TextOrJsonOption = "text",
 ) -> None:
     """Call the deployed API for a while; exit code 1 if requests fail or answers are slow."""
     try:
@@ -64,14 +72,16 @@ def smoke(
         typer.echo(f"sagescale smoke: {error}", err=True)
         raise typer.Exit(1) from error
     problems = judged.problems(most_failures=most_failures, p95_ms=p95_ms)
+    if output_format == "json":
+        facts = {"requests": judged.requests, "failed": len(judged.failures), "p95_ms": judged.p95_ms}
+        typer.echo(json.dumps({**facts, "problems": problems}, indent=2))
     for problem in problems:
         typer.echo(f"sagescale smoke: {problem}", err=True)
     if problems:
         raise typer.Exit(1)
-    p95 = np.percentile(judged.latencies_ms, 95)
-    typer.echo(
-        f"{judged.requests} requests by {users} callers in {seconds:g} s, none too many failed, p95 {p95:.0f} ms"
-    )
+    if output_format == "text":
+        called = f"{judged.requests} requests by {users} callers in {seconds:g} s"
+        typer.echo(f"{called}, {len(judged.failures)} failed, p95 {judged.p95_ms:.0f} ms")
 
 
 def drive(deployment: Deployment, *, users: int, seconds: float) -> Judged:

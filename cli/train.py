@@ -7,12 +7,13 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 
 from cli.deployment import Deployment, NotDeployedError
+from cli.options import EnvOption
 
 POLL_SECONDS = 2.0
 _console = Console()
@@ -22,7 +23,7 @@ class RunFailedError(Exception):
     """The run ended without a model in service; the message says why."""
 
 
-def train(env: Annotated[str, typer.Option(help="Environment: the name of a file in config/.")] = "dev") -> None:
+def train(env: EnvOption = "dev") -> None:
     """Train on what was deployed, gate, approve and update the serving stack; wait for the end."""
     try:
         deployment = Deployment.find(env)

@@ -44,10 +44,34 @@ def load(env: str, directory: Path = DIRECTORY) -> Settings:
     """
     path = directory / f"{env}.toml"
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         known = ", ".join(environments(directory)) or "none"
         raise SettingsError(f"there is no {path}; environments with settings: {known}") from None
+    return parse(text, path)
+
+
+def parse(text: bytes, path: Path) -> Settings:
+    """Validate what is in a settings file, or would be.
+
+    Parameters
+    ----------
+    text : bytes
+        TOML in UTF-8.
+    path : Path
+        Of the file, for messages.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    SettingsError
+        As of `load`.
+    """
+    try:
+        values = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not TOML: {error}") from None
     try:

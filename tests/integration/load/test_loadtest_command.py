@@ -74,10 +74,12 @@ def auth(operator: Operator, request: pytest.FixtureRequest) -> str:
 @BOTH
 def test_deployed_api_is_driven_by_callers_it_knows(terminal: Terminal, auth: str, scenario: str) -> None:
     terminal.settings(auth)
-    done = terminal.loadtest(scenario, "--min-rps", "5")
+    done = terminal.loadtest(scenario, "--min-rps", "5", "--format", "json")
     assert done.exit_code == 0, done.output
-    assert "passed" in words(done)
     run = terminal.run(scenario)
+    said = json.loads(done.stdout)
+    assert said["totals"] == {name: value["measured"] for name, value in run.totals.items()}
+    assert (said["totals"]["verdict"], said["failures"]) == ("passed", [])
     assert run.statuses.keys() == {"200"}
     assert max(users for users in run.measured["users"] if users is not None) <= USERS
     assert run.measured["in_service"][-1] == 1.0  # CloudWatch's last minute was waited for
@@ -96,7 +98,7 @@ def test_callers_that_the_api_does_not_know_fail_the_test(
     done = terminal.loadtest(scenario, *other)
     assert done.exit_code == 1, done.output
     assert "error share is 1, at most 0.01 is wanted" in words(done)
-    assert "x 403 of" in words(done)
+    assert "answered 403" in words(done)
     assert terminal.run(scenario).statuses.keys() == {"403"}
 
 
@@ -126,7 +128,7 @@ def test_model_that_cannot_score_what_is_sent_fails_the_test(
     deployed(operator, model=operator.save_model("narrow", features=2), api={"auth": "none"})
     done = terminal.loadtest(scenario)
     assert done.exit_code == 1, done.output
-    assert "x 424 of" in words(done)
+    assert "answered 424" in words(done)
     assert json.loads((terminal.folder / scenario / f"{scenario}.json").read_text())["totals"]["verdict"] == {
         "measured": "failed"
     }

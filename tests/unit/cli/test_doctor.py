@@ -1,5 +1,6 @@
 """The doctor against an AWS of moto's: an account that is ready, and one where each thing is missing."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +10,13 @@ import boto3
 import pytest
 from botocore.loaders import create_loader
 from moto import mock_aws
+from typer.testing import CliRunner
 
-from cli import checks
+from cli import checks, doctor
 from cli.checks import BOOTSTRAP_PARAMETER, SCALING_ROLE, Finding, Status, examine
 from cli.deployment import Deployment
 from cli.fleet import wanted_instances
+from cli.main import app
 from config.settings import Settings
 
 DATASET = {"train": "s3://records/train.gz", "test": "s3://records/test.gz"}
@@ -177,3 +180,20 @@ def test_jobs_and_notebook_count_beside_the_fleet() -> None:
         "ml.m5.xlarge for processing job usage": 1,
         "ml.m4.xlarge for notebook instance usage": 1,
     }
+
+
+@pytest.mark.parametrize("output_format", ["text", "json"])
+def test_command_says_what_is_wrong_and_ends_with_1(monkeypatch: pytest.MonkeyPatch, output_format: str) -> None:
+    told = [Finding(Status.OK, "all of this"), Finding(Status.PROBLEM, "none of that", "do it")]
+    monkeypatch.setattr(doctor, "examine", lambda _deployment: iter(told))
+    monkeypatch.setattr(Deployment, "find", lambda _env: None)
+    done = CliRunner().invoke(app, ["doctor", "--format", output_format])
+    assert done.exit_code == 1
+    if output_format == "json":
+        assert json.loads(done.stdout)["findings"][1] == {
+            "status": "problem",
+            "what": "none of that",
+            "advice": "do it",
+        }
+    else:
+        assert done.stdout.split() == ["ok", "all", "of", "this", "problem", "none", "of", "that", "do", "it"]

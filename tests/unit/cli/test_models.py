@@ -1,10 +1,12 @@
 """Going back to an earlier model: which one it is, and which one is refused."""
 
+import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from typer.testing import CliRunner
 
 from cli import models
 from cli.deployment import Deployment
@@ -74,3 +76,17 @@ def test_rollback_to_a_model_of_another_container_is_refused_with_what_to_do(run
     with pytest.raises(models.UnknownModelError, match=f"made for {LINEAR}, and {TREES} is what serves: deploy"):
         models.roll_back(registry({"one": LINEAR, "two": TREES}, ["one", "two"]))
     assert runs == []
+
+
+@pytest.mark.parametrize("output_format", ["text", "json"])
+def test_list_shows_versions_and_which_is_served(monkeypatch: pytest.MonkeyPatch, output_format: str) -> None:
+    found = registry({"old": LINEAR, "new": LINEAR}, ["new", "old"])
+    monkeypatch.setattr(Deployment, "find", lambda _env: found)
+    done = CliRunner().invoke(models.app, ["list", "--format", output_format])
+    assert done.exit_code == 0, done.output
+    if output_format == "json":
+        served = {model["key"]: model["is_served"] for model in json.loads(done.stdout)["models"]}
+        assert served == {"old": True, "new": False}
+    else:
+        (row,) = (line for line in done.stdout.splitlines() if "served" in line)
+        assert "old" in row

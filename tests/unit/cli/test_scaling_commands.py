@@ -159,6 +159,21 @@ def test_plan_chooses_among_measured_capacities_only(day: Path, tmp_path: Path) 
     assert "ml.m5.large: max_rps: Input should be greater than 0; ml.m5.large: workers" in problem
 
 
+def test_plan_writes_its_choice_into_the_settings_on_request(
+    day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "config" / "dev.toml"
+    settings.parent.mkdir()
+    settings.write_text('[project]\nname = "kdd99"\n[dataset]\ntrain = "train"\ntest = "test"\n')
+    monkeypatch.setenv("SAGESCALE_CONFIG_DIR", str(settings.parent))
+    common = ["plan", "--workload", str(day), "--candidates", "60", "--output", str(tmp_path / "p.toml")]
+    unchanged = settings.read_text()
+    run(*common)
+    assert settings.read_text() == unchanged
+    chosen = loaded(*common, "--write")["chosen"]["policy"]
+    assert loaded("simulate", "--workload", str(day))["scaling"] == chosen
+
+
 def test_plan_refuses_a_closed_loop() -> None:
     assert "a closed loop has users" in run("plan", "--workload", "article", code=2)
 
