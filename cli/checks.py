@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from cli.deployment import Deployment
+from cli.deployment import AWS_ERRORS, Deployment
 from cli.fleet import wanted_instances
 from cli.synthesis import CDK
 from sandbox.processes import REPOSITORY_ROOT
@@ -71,7 +69,7 @@ def _asked(check: Check, deployment: Deployment) -> Iterator[Finding]:
     """Run a check; what the service refuses to say is unknown."""
     try:
         yield from check(deployment)
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         subject = check.__name__.removeprefix("check_").replace("_", " ")
         if check is check_credentials:
             advice = "sign in: `aws configure sso` and `aws sso login`; set AWS_PROFILE and AWS_REGION"

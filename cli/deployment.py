@@ -31,7 +31,11 @@ def settings_directory() -> Path:
 
 
 class NotDeployedError(Exception):
-    """The environment has no settings, no sandbox or no serving stack; the message says what to do."""
+    """The environment has no settings, no region, no sandbox or no serving stack; the message says what to do."""
+
+
+AWS_ERRORS = (NotDeployedError, ClientError, BotoCoreError)
+"""What every command of a deployed environment tells its user without a traceback."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,23 @@ class Deployment:
         raise NotDeployedError("the sandbox is not running: start it with `sagescale sandbox up`")
 
     def client(self, service: str) -> Any:
-        """Return the boto3 client of `service` for this environment."""
+        """Return the boto3 client of `service` for this environment.
+
+        Raises
+        ------
+        NotDeployedError
+            Nothing names a region.
+        """
         if self.runtime:
             return self.runtime.client(service)
-        region = self.settings.project.region
-        return self._once(f"client of {service}", lambda: boto3.client(service, region_name=region))
+        return self._once(f"client of {service}", lambda: self._aws_client(service))
+
+    def _aws_client(self, service: str) -> Any:
+        # AWS_REGION is what the CDK CLI reads; boto3 knows AWS_DEFAULT_REGION and profiles
+        region = self.settings.project.region or os.environ.get("AWS_REGION") or boto3.Session().region_name
+        if region is None:
+            raise NotDeployedError(f"no region: set AWS_REGION, or [project] region in the settings of {self.env}")
+        return boto3.client(service, region_name=region)
 
     def outputs(self, stack: str) -> dict[str, str]:
         """Return the outputs of one stack (`storage`, `training`, `serving`).

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from urllib3.exceptions import HTTPError
 
-from cli.deployment import Deployment, NotDeployedError
+from cli.deployment import AWS_ERRORS, Deployment
 from cli.options import EnvOption
 from cli.predict import RefusedError, post
 
@@ -25,6 +26,6 @@ def invoke(
         body = file.read_bytes() if file else sys.stdin.buffer.read()
         answer = post(Deployment.find(env), "/invocations", body.rstrip(b"\n"), content_type)
         typer.echo(answer.rstrip(b"\n"))
-    except (NotDeployedError, RefusedError, OSError) as error:
+    except (*AWS_ERRORS, RefusedError, HTTPError, OSError) as error:
         typer.echo(f"sagescale invoke: {error}", err=True)
         raise typer.Exit(1) from error

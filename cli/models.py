@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import ClientError
 from rich.console import Console
-from rich.table import Table
 
-from cli.deployment import Deployment, NotDeployedError
+from cli.deployment import AWS_ERRORS, Deployment
 from cli.options import EnvOption, TextOrJsonOption
+from cli.simulation_report import aligned
 from cli.train import RunFailedError, execute
 
 app = typer.Typer(help="The registry: every model that passed the gate, and which one is served.")
@@ -54,12 +54,11 @@ def list_(env: EnvOption = "dev", output_format: TextOrJsonOption = "text") -> N
         models = [{**asdict(model), "created": model.created.isoformat()} for model in found]
         typer.echo(json.dumps({"models": models}, indent=2))
         return
-    table = Table("Version", "Key", *(metric.replace("_", " ") for metric in METRICS), "Made", "")
-    for model in found:
-        values = (f"{model.metrics[metric]:.4f}" if metric in model.metrics else "" for metric in METRICS)
-        made = f"{model.created:%Y-%m-%d %H:%M}"
-        table.add_row(str(model.version), model.key, *values, made, "served" if model.is_served else "")
-    _console.print(table)
+    if not found:
+        typer.echo(f"no model of {env} is registered yet")
+        return
+    header = ["version", *(metric.replace("_", " ") for metric in METRICS), "made (UTC)", "", "key"]
+    typer.echo("\n".join(aligned(header, [_cells(model) for model in found])))
 
 
 @app.command()
@@ -173,9 +172,15 @@ def _described(package: dict[str, Any], served: str) -> RegisteredModel:
     )
 
 
+def _cells(model: RegisteredModel) -> list[str]:
+    metrics = [f"{model.metrics[metric]:.4f}" if metric in model.metrics else "" for metric in METRICS]
+    made = f"{model.created.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return [str(model.version), *metrics, made, "served" if model.is_served else "", model.key]
+
+
 def _answer(act: Any, env: str) -> Any:
     try:
         return act(Deployment.find(env))
-    except (NotDeployedError, RunFailedError, UnknownModelError) as error:
+    except (*AWS_ERRORS, RunFailedError, UnknownModelError) as error:
         typer.echo(f"sagescale models: {error}", err=True)
         raise typer.Exit(1) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +34,9 @@ def up(
     except launch.SandboxError as error:
         _messages.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from error
-    _messages.print(f"The sandbox answers at {runtime.endpoint_url}; logs are in {runtime.directory / 'logs'}.")
+    _messages.print(
+        f"The sandbox answers at {runtime.endpoint_url}; logs are in {runtime.directory / 'logs'}.", soft_wrap=True
+    )
     _messages.print('Next: eval "$(sagescale sandbox env)"', highlight=False)
 
 
@@ -59,17 +63,22 @@ def status(directory: Directory = launch.DIRECTORY) -> None:
         stacks.add_row(stack["name"], stack["status"], str(stack["resources"]))
     console.print(stacks)
     if found["recorded_only"]:
-        recorded = Table("Stack", "Recorded only", "Type", "What does not happen")
-        for resource in found["recorded_only"]:
-            recorded.add_row(resource["stack"], resource["logical_id"], resource["type"], resource["why"])
-        console.print(recorded)
+        console.print("Recorded only:")
+    for (kind, why), resources in groupby(sorted(found["recorded_only"], key=_kind), _kind):
+        console.print(f"  {kind}: {why}", soft_wrap=True, highlight=False)
+        for resource in resources:
+            console.print(f"    {resource['stack']}  {resource['logical_id']}", soft_wrap=True, highlight=False)
 
 
 @app.command()
 def env(directory: Directory = launch.DIRECTORY) -> None:
     """Print the variables for `eval "$(sagescale sandbox env)"`; then cdk, aws and boto3 talk to the sandbox."""
     for name, value in _running(directory).environment().items():
-        typer.echo(f"export {name}={value}")
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _kind(resource: dict[str, str]) -> tuple[str, str]:
+    return resource["type"], resource["why"]
 
 
 def _running(directory: Path) -> Runtime:

@@ -28,7 +28,9 @@ def simulate(  # noqa: PLR0917 -- a command's options
     max_rps: scaling_options.MaxRpsOption = 1200.0,
     unloaded_ms: scaling_options.UnloadedOption = None,
     workers: scaling_options.WorkersOption = 4,
-    least_outstanding: Annotated[bool, typer.Option(help="Route to the least busy instance, not at random.")] = False,
+    least_outstanding: Annotated[
+        bool, typer.Option("--least-outstanding", help="Route to the least busy instance, not at random.")
+    ] = False,
     capacities: Annotated[
         Path | None, typer.Option(help="Measured capacities (TOML) in place of the options above.")
     ] = None,

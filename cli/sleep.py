@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.deployment import Deployment, NotDeployedError
+from cli.deployment import AWS_ERRORS, Deployment
 from cli.options import EnvOption
 
 POLL_SECONDS = 2.0
@@ -85,7 +85,7 @@ def _run(env: str, name: str, act: Callable[[Deployment], None]) -> None:
         deployment = Deployment.find(env)
         with _console.status("updating the serving stack"):
             act(deployment)
-    except (NotDeployedError, NotSwitchedError) as error:
+    except (*AWS_ERRORS, NotSwitchedError) as error:
         typer.echo(f"sagescale {name}: {error}", err=True)
         raise typer.Exit(1) from error
     _console.print(f"[green]✓[/] the endpoint of {env} is {'asleep' if name == 'sleep' else 'awake'}")

@@ -14,7 +14,7 @@ import numpy as np
 import typer
 from urllib3.exceptions import HTTPError
 
-from cli.deployment import Deployment, NotDeployedError
+from cli.deployment import AWS_ERRORS, Deployment
 from cli.options import EnvOption, TextOrJsonOption
 from cli.predict import RefusedError, ask
 from training.schema import FEATURES
@@ -68,7 +68,7 @@ def smoke(  # noqa: PLR0917 - one parameter an option
     """Call the deployed API for a while; exit code 1 if requests fail or answers are slow."""
     try:
         judged = drive(Deployment.find(env), users=users, seconds=seconds)
-    except NotDeployedError as error:
+    except AWS_ERRORS as error:
         typer.echo(f"sagescale smoke: {error}", err=True)
         raise typer.Exit(1) from error
     problems = judged.problems(most_failures=most_failures, p95_ms=p95_ms)

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from cli.deployment import Deployment, NotDeployedError
+from cli.deployment import AWS_ERRORS, Deployment
 from cli.options import EnvOption
 
 POLL_SECONDS = 2.0
@@ -29,7 +29,7 @@ def train(env: EnvOption = "dev") -> None:
         deployment = Deployment.find(env)
         with _console.status("starting") as status:
             run(deployment, status.update)
-    except (NotDeployedError, RunFailedError) as error:
+    except (*AWS_ERRORS, RunFailedError) as error:
         typer.echo(f"sagescale train: {error}", err=True)
         raise typer.Exit(1) from error
     _console.print("[green]✓[/] the model is approved and served")
@@ -43,6 +43,7 @@ def run(deployment: Deployment, show: Callable[[str], None] = lambda _: None) ->
     RunFailedError
         With the workflow's own reason; or another run is under way.
     """
+    deployment.outputs("training")  # says what to do where nothing is deployed
     parameter = f"/{deployment.settings.project.name}/{deployment.env}/training/run"
     deployed_run = deployment.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
     dataset = deployment.settings.dataset

@@ -63,13 +63,11 @@ def start(directory: Path = DIRECTORY, *, port: int | None = None, owner_pid: in
     runtime = Runtime(directory=directory, port=front_port, dataplane_port=dataplane_port)
     docker.install(runtime)
     pid = _spawn(runtime, log, owner_pid)
-    deadline = time.monotonic() + START_SECONDS
-    while not (answer := _status(runtime)) or answer.get("pid") != pid:
-        if _ended(pid) or time.monotonic() > deadline:
-            _end(pid, grace_seconds=0.0)
-            tail = "\n".join(log_tail(log))
-            raise SandboxError(f"The sandbox did not come up within {START_SECONDS:g} s; {log} ends with:\n{tail}")
-        time.sleep(POLL_SECONDS)
+    try:
+        _await_answer(runtime, pid, log)
+    except BaseException:  # Ctrl-C too: nobody would know of a server without a state file
+        _end(pid, grace_seconds=0.0)
+        raise
     state = {"pid": pid, "port": front_port, "dataplane_port": dataplane_port, "region": runtime.region}
     _state_file(directory).write_text(json.dumps(state) + "\n")
     return runtime
@@ -140,11 +138,22 @@ def bootstrap(runtime: Runtime) -> None:
         raise SandboxError(f"cdk bootstrap failed:\n{done.stderr[-2000:]}")
 
 
+def _await_answer(runtime: Runtime, pid: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not (answer := _status(runtime)) or answer.get("pid") != pid:
+        if _ended(pid) or time.monotonic() > deadline:
+            tail = "\n".join(log_tail(log))
+            raise SandboxError(f"The sandbox did not come up within {START_SECONDS:g} s; {log} ends with:\n{tail}")
+        time.sleep(POLL_SECONDS)
+
+
 def _spawn(runtime: Runtime, log: Path, owner_pid: int | None) -> int:
     arguments = ["--directory", str(runtime.directory), "--port", str(runtime.port)]
     arguments += ["--dataplane-port", str(runtime.dataplane_port)]
     arguments += ["--owner-pid", str(owner_pid)] if owner_pid else []
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    # what the caller has open, a lock or the end of a pipe, must not stay open for as long as the sandbox runs
+    opened = [int(entry.name) for entry in Path("/proc/self/fd").iterdir() if int(entry.name) > 2]
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", "sandbox.server", *arguments],
@@ -153,6 +162,7 @@ def _spawn(runtime: Runtime, log: Path, owner_pid: int | None) -> int:
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_CLOSE, number) for number in opened),
         ],
         setsid=True,
     )

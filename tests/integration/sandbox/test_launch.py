@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from sandbox import launch
 from sandbox.processes import REPOSITORY_ROOT
+from sandbox.runtime import Runtime
 
 
 def children_of(pid: int) -> list[int]:
@@ -56,6 +58,32 @@ def test_sandbox_ends_with_its_owner_even_when_that_is_killed(tmp_path: Path) ->
     assert wait_until_dead(processes) == []
     assert not listens(state["port"])
     assert not listens(state["dataplane_port"])
+
+
+def test_interrupted_start_leaves_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def interrupt(runtime: Runtime, pid: int, log: Path) -> None:
+        started.append(pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "_await_answer", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        launch.start(tmp_path)
+    assert len(started) == 1
+    assert wait_until_dead(started, 0.0) == []
+
+
+def test_server_holds_nothing_that_its_starter_has_open(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    try:
+        launch.start(tmp_path, owner_pid=os.getpid())
+        os.close(writing)
+        assert select.select([reading], [], [], 0.0)[0] == [reading]  # the end of the pipe: nobody else writes
+    finally:
+        os.close(reading)
+        launch.stop(tmp_path)
 
 
 def test_killed_server_takes_its_children_along_and_can_be_started_again(tmp_path: Path) -> None:

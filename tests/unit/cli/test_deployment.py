@@ -1,12 +1,15 @@
 """What the command line asks AWS about a deployment, and how often."""
 
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
+from typer.testing import CliRunner
 
 from cli.deployment import Deployment, NotDeployedError
+from cli.main import app
 from config.settings import Settings
 
 SETTINGS = Settings.model_validate(
@@ -36,6 +39,26 @@ def test_a_load_asks_cloudformation_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_clients_are_of_the_region_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     assert Deployment("dev", SETTINGS, None).client("sagemaker").meta.region_name == "eu-west-1"
+
+
+def without_a_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+
+def test_clients_are_of_the_region_that_the_cdk_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    without_a_region(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert Deployment.find("dev").client("sagemaker").meta.region_name == "eu-central-1"
+
+
+@pytest.mark.parametrize("command", ["train", "wake", "models list", "models rollback", "predict", "smoke", "doctor"])
+def test_commands_say_that_there_is_no_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str) -> None:
+    without_a_region(monkeypatch, tmp_path)
+    done = CliRunner().invoke(app, command.split(), input="{}")
+    assert done.exit_code == 1, done.output
+    assert "no region: set AWS_REGION" in done.output
 
 
 def test_stack_that_was_rolled_back_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:

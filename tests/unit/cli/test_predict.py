@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -22,14 +23,16 @@ PRETRAINED = {
 
 
 class Api(BaseHTTPRequestHandler):
-    """Answers rows whose first character is a digit, with what it was sent."""
+    """Answers rows whose first character is a digit, with what it was sent; else with `answer`, if there is one."""
+
+    answer = ""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         told = {"path": self.path, "type": self.headers["Content-Type"], "body": body}
         self.send_response(200 if body[:1].isdigit() else 424)
         self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
+        self.wfile.write((self.answer or json.dumps(told)).encode())
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -62,6 +65,44 @@ def test_invoke_tells_the_status_and_the_models_reason(deployment: Deployment) -
     done = run(rows="no number")
     assert done.exit_code == 1
     assert "sagescale invoke: the API answered 424:" in done.output
+
+
+def test_refusal_is_told_by_its_message_and_a_line_a_problem(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [{"index": 1, "field": f"field{number}", "reason": "missing"} for number in range(12)]
+    monkeypatch.setattr(Api, "answer", json.dumps({"message": "12 problems in 1 of 2 records", "errors": errors}))
+    lines = run(rows="no number").output.splitlines()
+    assert lines[0] == "sagescale invoke: the API answered 424: 12 problems in 1 of 2 records"
+    assert lines[1] == "  record 1, field0: missing"
+    assert lines[11:] == ["  and 2 more"]
+
+
+def test_refusal_of_sagemaker_is_told_by_its_message(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Api, "answer", json.dumps({"ErrorCode": "CLIENT_ERROR_FROM_MODEL", "Message": "no such row"}))
+    assert run(rows="no number").output == "sagescale invoke: the API answered 424: no such row\n"
+
+
+@pytest.mark.parametrize("content", ['{"a": 1}', '[{"a": 1}]', '{"records": [{"a": 1}]}'])
+def test_predict_takes_a_record_a_list_and_a_body(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    asked: list[Any] = []
+
+    def answer(_: Deployment, records: list[Any]) -> list[Any]:
+        asked.extend(records)
+        return []
+
+    monkeypatch.setattr(Deployment, "find", lambda _: None)
+    monkeypatch.setattr("cli.predict.ask", answer)
+    assert CliRunner().invoke(main.app, ["predict"], input=content).exit_code == 0
+    assert asked == [{"a": 1}]
+
+
+def test_predict_names_the_file_that_holds_no_json(tmp_path: Path) -> None:
+    file = tmp_path / "connection.json"
+    file.write_text('{"duration": ')
+    done = CliRunner().invoke(main.app, ["predict", str(file)])
+    assert done.exit_code == 1
+    assert f"sagescale predict: {file} holds no JSON: " in done.output
 
 
 def test_predict_names_invoke_where_there_are_no_predictions(deployment: Deployment) -> None:
