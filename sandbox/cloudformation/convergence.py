@@ -115,9 +115,13 @@ class Convergence:
         self._stack.turn_resource(current, "UPDATE_IN_PROGRESS")
         request = self._request(current, old_properties=before.properties, physical_id=before.physical_id)
         succeeded = self._provision(provisioner.update, current, request, "UPDATE")
-        if current.physical_id != before.physical_id:  # a custom resource may answer an update with a new id
+        if current.physical_id == before.physical_id:
+            return succeeded
+        if provisioner.renamed_by_update:
             self._retire(before, replaced_policy)
-        return succeeded
+            return succeeded
+        new, current.physical_id = current.physical_id, before.physical_id  # to retire the old id would delete the new
+        return self._fail(current, "UPDATE", f"The sandbox's update in place made {new} of {before.physical_id}.")
 
     def _provision(self, work: Callable[[Request], Outcome], resource: Resource, request: Request, verb: str) -> bool:
         try:

@@ -129,6 +129,8 @@ class Provisioner:
         Properties that `update` knows how to change; None: all others.
     fixed : frozenset of str
         Properties that can never change ("Updates are not supported").
+    renamed_by_update : bool
+        Whether `update` may give another physical id, which replaces the resource.
     inert : str, optional
         Why the type is recorded only.
     """
@@ -136,6 +138,7 @@ class Provisioner:
     replaced_by: ClassVar[frozenset[str]] = ALL
     updated_in_place: ClassVar[frozenset[str] | None] = None
     fixed: ClassVar[frozenset[str]] = frozenset()
+    renamed_by_update: ClassVar[bool] = False
     inert: ClassVar[str | None] = None
 
     def create(self, request: Request) -> Outcome:

@@ -1,11 +1,14 @@
-"""What Application Auto Scaling lacks in moto: DescribeScalingActivities, and target tracking's alarms on SageMaker."""
+"""What Application Auto Scaling lacks in moto: DescribeScalingActivities, and target tracking's alarms on SageMaker.
+
+A policy that is put again keeps its ARN in AWS; moto makes a new one.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from moto.applicationautoscaling.models import FakeApplicationAutoscalingPolicy
+from moto.applicationautoscaling.models import FakeApplicationAutoscalingPolicy, applicationautoscaling_backends
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.cloudwatch.models import cloudwatch_backends
 
@@ -49,6 +52,7 @@ def alarm_name(resource_id: str, alarm: Alarm) -> str:
 
 def _create_alarms(policy: Any) -> None:
     """Create the two alarms of target tracking; they show the scaler's view, and acting on them is the scaler's."""
+    _keep_arn(policy)
     if policy.service_namespace != NAMESPACE or policy.policy_type != "TargetTrackingScaling":
         _moto_create_alarms(policy)
         return
@@ -64,6 +68,14 @@ def _create_alarms(policy: Any) -> None:
     except NotFollowedError:
         return  # the scaler says so where it would have to follow it
     policy.alarms = [_put(policy, alarm) for alarm in alarms_of(target.scaling)]
+
+
+def _keep_arn(policy: Any) -> None:
+    key = policy.formulate_key(
+        policy.service_namespace, policy.resource_id, policy.scalable_dimension, policy.policy_name
+    )
+    before = applicationautoscaling_backends[policy.account_id][policy.region_name].policies.get(key)
+    policy.policy_arn = before.policy_arn if before else policy.policy_arn
 
 
 def _put(policy: Any, alarm: Alarm) -> Any:

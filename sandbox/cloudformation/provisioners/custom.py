@@ -36,6 +36,7 @@ class CustomResource(Provisioner):
     """A resource that a Lambda function of the user's provisions."""
 
     replaced_by = frozenset({"ServiceToken"})
+    renamed_by_update = True
 
     def create(self, request: Request) -> Outcome:
         """Send Create; a failed one will get Delete all the same, with a made-up id if need be."""

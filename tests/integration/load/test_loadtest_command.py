@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from cli import load_generators
+from cli.deployment import settings_of
 from cli.main import app
 from loadtest.report import Run
 from tests.integration.load.conftest import Options, needs_jmeter
@@ -132,3 +133,43 @@ def test_model_that_cannot_score_what_is_sent_fails_the_test(
     assert json.loads((terminal.folder / scenario / f"{scenario}.json").read_text())["totals"]["verdict"] == {
         "measured": "failed"
     }
+
+
+def typed(*arguments: str | Path) -> str:
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_loop_of_load_test_fit_plan_and_deploy_ends_in_the_planned_policy(
+    terminal: Terminal, operator: Operator
+) -> None:
+    terminal.settings("none")
+    deployed(operator, api={"auth": "none"})
+    capacities, planned = terminal.folder / "capacities.toml", terminal.folder / "plan.toml"
+    assert terminal.loadtest("locust", "--users", "40", "--ramp", "20", "--hold", "10").exit_code == 0
+    history = terminal.folder / "locust" / "locust_stats_history.csv"
+    typed("fit", history, "--interval", "2", "--output", capacities)
+    workload = ["--workload", "spike:base=20000,peak=200000,begin=30,length=40,minutes=90", "--peak-instances", "4"]
+    common: list[str | Path] = [
+        "--capacities",
+        capacities,
+        "--candidates",
+        "60",
+        "--output",
+        planned,
+        "--env",
+        "sandbox",
+        "--write",
+    ]
+    chosen = json.loads(typed("plan", *workload, *common, "--format", "json"))["chosen"]["policy"]
+
+    deployed(operator, **settings_of("sandbox").model_dump(exclude_unset=True))
+    scaling = operator.runtime.client("application-autoscaling")
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (chosen["min_capacity"], chosen["max_capacity"])
+    kinds = {"target_tracking": "TargetTrackingScaling", "step": "StepScaling"}
+    found = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert sorted(each["PolicyType"] for each in found) == sorted(kinds[each["kind"]] for each in chosen["policies"])
+    targets = [each.get("TargetTrackingScalingPolicyConfiguration", {}).get("TargetValue") for each in found]
+    assert [each["target"] for each in chosen["policies"] if "target" in each] == [each for each in targets if each]

@@ -33,7 +33,14 @@ def artifact(live: Runtime, tmp_path: Path) -> Iterator[str]:
     client.delete_bucket(Bucket="models")
 
 
-def serving(model_data_url: str, *, count: int = 1, instance_type: str = "ml.m5.large", name: str = "endpoint") -> str:
+def serving(
+    model_data_url: str,
+    *,
+    count: int = 1,
+    instance_type: str = "ml.m5.large",
+    name: str = "endpoint",
+    target_value: int = 30_000,
+) -> str:
     variant = {
         "VariantName": "main",
         "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
@@ -76,7 +83,7 @@ def serving(model_data_url: str, *, count: int = 1, instance_type: str = "ml.m5.
                 "PolicyType": "TargetTrackingScaling",
                 "ScalingTargetId": {"Ref": "Target"},
                 "TargetTrackingScalingPolicyConfiguration": {
-                    "TargetValue": "30000",
+                    "TargetValue": str(target_value),
                     "PredefinedMetricSpecification": {
                         "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance",
                     },
@@ -100,8 +107,16 @@ def test_endpoint_is_updated_first_and_its_old_config_and_model_go_last(
     configs = [config["EndpointConfigName"] for config in sagemaker.list_endpoint_configs()["EndpointConfigs"]]
     assert configs == [after["EndpointConfigName"]]
 
+    # Another threshold is the same policy's: it keeps its ARN, and no old one is there to be deleted.
+    scaling = live.client("application-autoscaling")
+    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert stacks.update("serving", serving(artifact, count=3, target_value=15_000)) == "UPDATE_COMPLETE"
+    (changed,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert changed["PolicyARN"] == policy["PolicyARN"]
+    assert changed["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 15_000
+
     # AWS refuses another instance type under a registered scalable target.
-    body = serving(artifact, count=3, instance_type="ml.m5.xlarge")
+    body = serving(artifact, count=3, instance_type="ml.m5.xlarge", target_value=15_000)
     assert stacks.update("serving", body) == "UPDATE_ROLLBACK_COMPLETE"
     assert "must be deregistered" in stacks.reasons("serving")
     assert sagemaker.describe_endpoint(EndpointName="endpoint")["EndpointStatus"] == "InService"

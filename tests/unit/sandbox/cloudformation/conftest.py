@@ -64,8 +64,8 @@ def world() -> Iterator[World]:
         def update(self, request: Request) -> Outcome:
             world.note("update", request)
             world.alive[request.physical_id] = request.properties
-            attributes = {"Value": request.properties.get("Value"), "Arn": f"arn:{request.physical_id}"}
-            return Outcome(request.physical_id, attributes)
+            physical_id = request.properties.get("Renamed", request.physical_id)
+            return Outcome(physical_id, {"Value": request.properties.get("Value"), "Arn": f"arn:{physical_id}"})
 
         def delete(self, request: Request) -> None:
             world.note("delete", request)

@@ -122,6 +122,17 @@ def test_failed_update_puts_back_values_replacements_and_new_resources(driver: A
     assert {name: resource.physical_id for name, resource in stack.resources.items()} == {"A": "A-1", "B": "B-1"}
 
 
+def test_update_in_place_that_makes_another_resource_fails_and_deletes_neither(
+    driver: Any, world: Any, thing: Any
+) -> None:
+    driver.create({"A": thing(Value=1)})
+    stack = driver.update({"A": thing(Value=2, Renamed="A-other")})
+    assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert reason_of(stack, "A", "UPDATE_FAILED") == "The sandbox's update in place made A-other of A-1."
+    assert world.said("delete") == []
+    assert stack.resources["A"].physical_id == "A-1"
+
+
 def test_failed_resource_gets_its_old_properties_again(driver: Any, world: Any, thing: Any) -> None:
     driver.create({"A": thing(Value="old")})
     stack = driver.update({"A": thing(Value="new", Fail="update")})
