@@ -35,6 +35,7 @@ $(INSTALLED): requirements.txt requirements-dev.txt requirements-lambda.txt cons
 	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --config-setting editable_mode=compat -e .
 	@echo "installing the CDK CLI"
 	@npm ci --silent
+	@ln -sf ../../$(CDK) $(BIN)/cdk
 	@touch $@
 
 lock: | $(UV) ## pin what the direct dependencies bring along (writes constraints.txt)

@@ -26,7 +26,9 @@ Traces = Annotated[list[Path], typer.Argument(help="CSV files (minute,requests),
 
 @app.command()
 def article(  # noqa: PLR0917 - one parameter an option
-    live: Annotated[bool, typer.Option(help="Run the tests in the sandbox, compressed, not in the simulator.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Run the tests in the sandbox, compressed, not in the simulator.")
+    ] = False,
     report: Annotated[Path, typer.Option(help="Folder of the live report.")] = Path("build/article"),
     picture: Annotated[Path | None, typer.Option(help="Write a picture (PNG or SVG).")] = None,
     output_format: scaling_options.FormatOption = Format.TEXT,

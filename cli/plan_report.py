@@ -88,6 +88,8 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 
 def describe(policy: VariantScaling) -> str:
     """Say in one line what a policy does."""
+    if not policy.policies:
+        return f"what the first minute needs, at least {policy.min_capacity}, all the time"
     parts = [f"min {policy.min_capacity}"]
     for each in policy.scaling_policies:
         if isinstance(each, StepScalingPolicy):
@@ -120,7 +122,8 @@ def _as_text(made: Plan, second: dict[str, Appraisal] | None, request: PlanReque
             f"{proposal.text} ({describe(proposal.policy)})"
             for proposal in made.proposals
         ]
-    lines += ["", "Pareto front", "", *_front_lines(made), "", f"The chosen policy is in {output}."]
+    front = "Pareto front on this workload; the chosen policy must hold on changed ones, too, so it may lie behind it"
+    lines += ["", front, "", *_front_lines(made), "", f"The chosen policy is in {output}."]
     return "\n".join(lines)
 
 

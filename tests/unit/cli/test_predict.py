@@ -14,6 +14,8 @@ from cli import main
 from cli.deployment import Deployment
 from cli.predict import RefusedError, ask
 from config.settings import Settings
+from sandbox.processes import REPOSITORY_ROOT
+from training import schema
 
 PRETRAINED = {
     "project": {"name": "spam"},
@@ -95,6 +97,11 @@ def test_predict_takes_a_record_a_list_and_a_body(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("cli.predict.ask", answer)
     assert CliRunner().invoke(main.app, ["predict"], input=content).exit_code == 0
     assert asked == [{"a": 1}]
+
+
+def test_connections_of_the_docs_are_records() -> None:
+    records = json.loads((REPOSITORY_ROOT / "docs" / "connections.json").read_text())
+    assert [schema.find_problems(record) for record in records] == [(), ()]
 
 
 def test_predict_names_the_file_that_holds_no_json(tmp_path: Path) -> None:

@@ -135,6 +135,8 @@ def test_plan_scales_its_workload_to_the_peak_instances(day: Path, tmp_path: Pat
     text = run("plan", *common, "--peak-instances", "2", "--max-rps", "500")
     assert "at most 2 instances" in text
     assert "Pareto front" in text
+    (fixed,) = (line for line in text.splitlines() if line.startswith("no scaling"))
+    assert fixed.endswith("what the first minute needs, at least 1, all the time")
     front = run("plan", *common, "--peak-instances", "2", "--format", "csv")
     assert front.startswith("instance_type,cost_usd,")
 
