@@ -56,7 +56,9 @@ class Deployment:
 
     @classmethod
     def find(cls, env: str, directory: Path = launch.DIRECTORY) -> Deployment:
-        """Return the deployment of environment `env`; `sandbox` is the one that runs in `directory`.
+        """Return the deployment of environment `env`: in AWS, or in the sandbox that runs in `directory`.
+
+        `sandbox` is there, and so are all where `sagescale sandbox env` has pointed this shell, as for `cdk deploy`.
 
         Raises
         ------
@@ -67,11 +69,20 @@ class Deployment:
             settings = settings_of(env)
         except SettingsError as error:
             raise NotDeployedError(str(error)) from error
-        if env != "sandbox":
-            return cls(env, settings, None)
-        if runtime := launch.running(directory):
-            return cls(env, settings, runtime)
-        raise NotDeployedError("the sandbox is not running: start it with `sagescale sandbox up`")
+        runtime = launch.running(directory)
+        if env == "sandbox" and runtime is None:
+            raise NotDeployedError("the sandbox is not running: start it with `sagescale sandbox up`")
+        is_there = env == "sandbox" or (runtime and os.environ.get("AWS_ENDPOINT_URL") == runtime.endpoint_url)
+        return cls(env, settings, runtime if is_there else None)
+
+    def that_trains(self) -> Deployment:
+        """Return this deployment; raises NotDeployedError where its model was trained elsewhere."""
+        if self.settings.trains:
+            return self
+        raise NotDeployedError(
+            f"{self.env} trains nothing, its model comes from elsewhere: change [model] in its settings, and "
+            f"`make deploy ENV={self.env}`"
+        )
 
     def client(self, service: str) -> Any:
         """Return the boto3 client of `service` for this environment.

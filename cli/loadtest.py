@@ -18,7 +18,7 @@ from cli.deployment import Deployment, NotDeployedError
 from cli.load_generators import Credentials, GeneratorError, Load, Test, run_jmeter, run_locust
 from cli.load_report import to_run
 from cli.options import EnvOption, TextOrJsonOption
-from cli.records import NoRecordsError, csv_bodies
+from cli.records import NoRecordsError, csv_bodies, parse_bodies
 from cli.scaling_options import read_file, read_workload
 from loadtest.report import Run, write_report
 from loadtest.results import read_jtl
@@ -132,20 +132,13 @@ def _parse_headers(headers: list[str]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _parse_bodies(text: str) -> list[bytes]:
-    rows = [line.encode() for line in text.splitlines() if line.strip()]
-    if not rows:
-        raise ValueError("no rows to send")
-    return rows
-
-
 def _test(deployment: Deployment, load: Load, folder: Path, *, bodies: Path | None, headers: Mapping[str, str]) -> Test:
     """Find what is sent where; the folder is emptied only when all is there."""
     if deployment.settings.api.auth == "cognito" and "authorization" not in map(str.lower, headers):
         raise GeneratorError("the API wants a user's id token (auth = cognito): --header 'Authorization: <id token>'")
     url = deployment.api_url("/invocations")
     credentials = Credentials.of(deployment)
-    records = read_file(bodies, _parse_bodies) if bodies else csv_bodies(deployment.settings)
+    records = read_file(bodies, parse_bodies) if bodies else csv_bodies(deployment.settings)
     own: dict[str, Any] = {} if credentials else dict(deployment.api_headers(url, b"", _CONTENT_TYPE))
     own.pop("Content-Type", None)
     shutil.rmtree(folder, ignore_errors=True)

@@ -180,7 +180,7 @@ def _cells(model: RegisteredModel) -> list[str]:
 
 def _answer(act: Any, env: str) -> Any:
     try:
-        return act(Deployment.find(env))
+        return act(Deployment.find(env).that_trains())
     except (*AWS_ERRORS, RunFailedError, UnknownModelError) as error:
         typer.echo(f"sagescale models: {error}", err=True)
         raise typer.Exit(1) from error

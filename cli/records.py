@@ -19,6 +19,14 @@ class NoRecordsError(Exception):
     """There are no records to send; the message says what to do."""
 
 
+def parse_bodies(text: str) -> list[bytes]:
+    """Return the rows of a file, one a line; raises ValueError where there is none."""
+    rows = [line.encode() for line in text.splitlines() if line.strip()]
+    if not rows:
+        raise ValueError("no rows to send")
+    return rows
+
+
 def csv_bodies(settings: Settings, rows: int = ROWS) -> list[bytes]:
     """Return the first records of the test file as CSV rows that the model takes.
 

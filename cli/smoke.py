@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, cycle
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from urllib3.exceptions import HTTPError
 
 from cli.deployment import AWS_ERRORS, Deployment
 from cli.options import EnvOption, TextOrJsonOption
-from cli.predict import RefusedError, ask
+from cli.predict import RefusedError, ask, post
+from cli.records import NoRecordsError, parse_bodies
+from cli.scaling_options import read_file
 from training.schema import FEATURES
 
 # A plain HTTP connection; any record will do, because the endpoint is judged and not the model.
@@ -63,12 +66,16 @@ def smoke(  # noqa: PLR0917 - one parameter an option
     seconds: Annotated[float, typer.Option(min=0.1, help="How long they call.")] = 30,
     p95_ms: Annotated[float, typer.Option("--p95-ms", help="95 of 100 answers must come within this time.")] = 1_000,
     most_failures: Annotated[float, typer.Option(min=0, max=1, help="Share of requests that may fail.")] = 0,
+    bodies: Annotated[
+        Path | None, typer.Option(help="CSV rows to send, one a line, to a model that takes no records.")
+    ] = None,
     output_format: TextOrJsonOption = "text",
 ) -> None:
     """Call the deployed API for a while; exit code 1 if requests fail or answers are slow."""
     try:
-        judged = drive(Deployment.find(env), users=users, seconds=seconds)
-    except AWS_ERRORS as error:
+        deployment = Deployment.find(env)
+        judged = drive(deployment, users=users, seconds=seconds, rows=_rows(deployment, bodies))
+    except (*AWS_ERRORS, NoRecordsError, OSError, ValueError) as error:
         typer.echo(f"sagescale smoke: {error}", err=True)
         raise typer.Exit(1) from error
     problems = judged.problems(most_failures=most_failures, p95_ms=p95_ms)
@@ -84,16 +91,29 @@ def smoke(  # noqa: PLR0917 - one parameter an option
         typer.echo(f"{called}, {len(judged.failures)} failed, p95 {judged.p95_ms:.0f} ms")
 
 
-def drive(deployment: Deployment, *, users: int, seconds: float) -> Judged:
-    """Let `users` send records one after the other until the time is up."""
-    ask_once(deployment)  # finds outputs, signs once: what nobody should be measured by
+def _rows(deployment: Deployment, bodies: Path | None) -> list[bytes]:
+    if bodies:
+        return read_file(bodies, parse_bodies)
+    if not deployment.settings.has_predictions:
+        raise NoRecordsError(f"the model of {deployment.env} takes no records: name a file of its rows with --bodies")
+    return []
+
+
+def drive(deployment: Deployment, *, users: int, seconds: float, rows: Sequence[bytes] = ()) -> Judged:
+    """Let `users` send the record, or `rows` in turn, one after the other until the time is up."""
+    turn = cycle(rows)
+
+    def send() -> str | None:
+        return send_once(deployment, next(turn)) if rows else ask_once(deployment)
+
+    send()  # finds outputs, signs once: what nobody should be measured by
     until = time.monotonic() + seconds
 
     def call() -> list[tuple[float, str | None]]:
         done = []
         while time.monotonic() < until:
             began = time.monotonic()
-            reason = ask_once(deployment)
+            reason = send()
             done.append(((time.monotonic() - began) * 1e3, reason))
         return done
 
@@ -106,9 +126,18 @@ def drive(deployment: Deployment, *, users: int, seconds: float) -> Judged:
 
 
 def ask_once(deployment: Deployment, record: dict[str, Any] | None = None) -> str | None:
-    """Return why a request failed; None when it was answered."""
+    """Return why a record was refused; None when it was answered."""
+    return _refusal(lambda: ask(deployment, [record or RECORD]))
+
+
+def send_once(deployment: Deployment, row: bytes) -> str | None:
+    """Return why a row was refused; None when it was answered."""
+    return _refusal(lambda: post(deployment, "/invocations", row, "text/csv"))
+
+
+def _refusal(call: Callable[[], object]) -> str | None:
     try:
-        ask(deployment, [record or RECORD])
+        call()
     except (RefusedError, HTTPError, OSError) as error:
         return str(error)
     return None

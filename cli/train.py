@@ -26,7 +26,7 @@ class RunFailedError(Exception):
 def train(env: EnvOption = "dev") -> None:
     """Train on what was deployed, gate, approve and update the serving stack; wait for the end."""
     try:
-        deployment = Deployment.find(env)
+        deployment = Deployment.find(env).that_trains()
         with _console.status("starting") as status:
             run(deployment, status.update)
     except (*AWS_ERRORS, RunFailedError) as error:

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from cli.deployment import Deployment, NotDeployedError
 from cli.main import app
 from config.settings import Settings
+from sandbox import launch
+from sandbox.runtime import Runtime
 
 SETTINGS = Settings.model_validate(
     {
@@ -39,6 +41,17 @@ def test_a_load_asks_cloudformation_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_clients_are_of_the_region_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     assert Deployment("dev", SETTINGS, None).client("sagemaker").meta.region_name == "eu-west-1"
+
+
+@pytest.mark.parametrize(("pointed", "found"), [("http://127.0.0.1:5000", True), ("http://127.0.0.1:6000", False)])
+def test_shell_pointed_at_the_sandbox_finds_every_environment_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pointed: str, found: bool
+) -> None:
+    runtime = Runtime(directory=tmp_path, port=5000, dataplane_port=5001)
+    monkeypatch.setattr(launch, "running", lambda _: runtime)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", pointed)
+    assert Deployment.find("dev").runtime == (runtime if found else None)
+    assert Deployment.find("sandbox").runtime == runtime
 
 
 def without_a_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

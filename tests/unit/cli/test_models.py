@@ -23,6 +23,9 @@ class Registry:
         self._images = images
         self._served = [f"s3://bucket/models/{key}/model.tar.gz" for key in served]
 
+    def that_trains(self) -> Any:
+        return self
+
     def client(self, _: str) -> Any:
         return self
 

@@ -115,3 +115,26 @@ def test_predict_names_the_file_that_holds_no_json(tmp_path: Path) -> None:
 def test_predict_names_invoke_where_there_are_no_predictions(deployment: Deployment) -> None:
     with pytest.raises(RefusedError, match=r"this API takes no records, .* by `sagescale invoke`"):
         ask(deployment, [{}])
+
+
+def test_smoke_calls_a_model_that_takes_no_records_with_rows(deployment: Deployment, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("1,2\n3,4\n")
+    command = ["smoke", "--users", "2", "--seconds", "0.2", "--bodies", str(tmp_path / "rows.csv")]
+    done = CliRunner().invoke(main.app, command)
+    assert done.exit_code == 0, done.output
+    assert "requests by 2 callers in 0.2 s, 0 failed" in done.output
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("smoke", "the model of spam takes no records: name a file of its rows with --bodies"),
+        ("train", "spam trains nothing, its model comes from elsewhere"),
+        ("models list", "spam trains nothing, its model comes from elsewhere"),
+        ("models rollback", "spam trains nothing, its model comes from elsewhere"),
+    ],
+)
+def test_what_a_model_from_elsewhere_has_not_is_said_at_once(deployment: Deployment, command: str, told: str) -> None:
+    done = CliRunner().invoke(main.app, command.split())
+    assert done.exit_code == 1, done.output
+    assert told in done.output
