@@ -27,3 +27,5 @@ class Pipeline(Group):
     smoke_users: Annotated[int, Field(ge=1, le=200)] = 32
     smoke_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
     smoke_p95_ms: Annotated[float, Field(gt=0)] = 1_000
+    smoke_bodies: Annotated[str, Field(pattern=r"^[\w./-]+$")] | None = None
+    """File of the repository with CSV rows, one a line, for environments whose model takes no records."""

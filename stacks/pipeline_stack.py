@@ -105,6 +105,8 @@ class PipelineStack(Stack):
             f".venv/bin/sagescale smoke --env {name} --users {wanted.smoke_users} "
             f"--seconds {wanted.smoke_seconds} --p95-ms {wanted.smoke_p95_ms:g}"
         )
+        if not settings.has_predictions:
+            judge += f" --bodies {self._rows_for(name)}"
         return pipelines.CodeBuildStep(
             f"Smoke-{name}",
             input=self._source,
@@ -113,6 +115,14 @@ class PipelineStack(Stack):
             role_policy_statements=[
                 iam.PolicyStatement(actions=[action], resources=[arn]) for action, arn in arns.items()
             ],
+        )
+
+    def _rows_for(self, name: str) -> str:
+        if self._wanted.smoke_bodies:
+            return self._wanted.smoke_bodies
+        raise ValueError(
+            f"the model of {name} takes no records, so nobody could call it after a deploy: add smoke_bodies to "
+            "[pipeline], a file of the repository with rows that it takes"
         )
 
     def _explain(self, pipeline: pipelines.CodePipeline) -> None:

@@ -34,19 +34,23 @@ def environments() -> dict[str, Settings]:
     return {"dev": settings(), "prod": settings(scaling={"min_capacity": 2, "max_capacity": 4}, pipeline=pipeline)}
 
 
-@pytest.fixture(scope="module")
-def piped(environments: dict[str, Settings], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pipeline")
-    app = cdk.App(outdir=str(folder / "cdk.out"), context=FLAGS)
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+def add_pipeline(app: cdk.App, environments: dict[str, Settings], root: Path) -> None:
     PipelineStack(
         app,
         "kdd99-pipeline",
         env_name="prod",
         settings=environments,
-        root=folder,
+        root=root,
         env=cdk.Environment(account=ACCOUNT, region=REGION),
     )
+
+
+@pytest.fixture(scope="module")
+def piped(environments: dict[str, Settings], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline")
+    app = cdk.App(outdir=str(folder / "cdk.out"), context=FLAGS)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    add_pipeline(app, environments, folder)
     app.synth()
     return folder / "cdk.out"
 
@@ -122,6 +126,27 @@ def test_commands_of_the_build_are_targets_that_make_knows(piped: Path) -> None:
 def test_smoke_step_judges_as_the_settings_say(piped: Path) -> None:
     (command,) = [c for c in commands(piped) if "--env dev" in c]
     assert command == ".venv/bin/sagescale smoke --env dev --users 4 --seconds 120 --p95-ms 1000"
+
+
+def from_elsewhere(**pipeline: str) -> dict[str, Settings]:
+    groups = {
+        "project": {"name": "spam", "account": ACCOUNT, "region": REGION},
+        "model": {"path": "s3://models/model.tar.gz", "framework": "linear-learner"},
+        "pipeline": {"repository": "example/spam", "connection_arn": CONNECTION, "before": [], **pipeline},
+    }
+    return {"prod": Settings.model_validate(groups)}
+
+
+def test_smoke_step_sends_rows_to_a_model_that_takes_no_records(tmp_path: Path) -> None:
+    app = cdk.App(outdir=str(tmp_path / "cdk.out"), context=UNVALIDATED)
+    add_pipeline(app, from_elsewhere(smoke_bodies="tests/rows.csv"), tmp_path)
+    app.synth()
+    assert [c for c in commands(tmp_path / "cdk.out") if c.endswith(" --p95-ms 1000 --bodies tests/rows.csv")]
+
+
+def test_pipeline_that_could_not_call_its_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the model of prod takes no records, .* add smoke_bodies to \[pipeline\]"):
+        add_pipeline(cdk.App(context=UNVALIDATED), from_elsewhere(), tmp_path)
 
 
 def test_workflow_on_github_runs_the_same_commands() -> None:
