@@ -37,7 +37,7 @@ def main() -> None:
         else:
             add_stacks(app, env=env, settings=settings, root=ROOT)
     except (SettingsError, ValueError, FileNotFoundError) as error:
-        sys.exit(f"{directory / env}.toml cannot be deployed: {error}")
+        sys.exit(f"{env} cannot be deployed: {error}")
     app.synth()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -84,11 +85,36 @@ def _problems(error: ValidationError) -> Iterable[str]:
     for problem in error.errors(include_url=False):
         key = _key(problem["loc"])
         if problem["type"] == "extra_forbidden":
-            yield f"  {key}: unknown key; remove it or correct its name"
+            yield f"  {key}: unknown key; allowed here: {', '.join(known_keys(problem['loc'][:-1]))}"
         elif problem["type"] == "missing":
             yield f"  {key}: missing; it has no default"
         else:
             yield f"  {key}: {problem['msg'].removeprefix('Value error, ')} (got {_shortened(problem['input'])})"
+
+
+def known_keys(location: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that the table at `location` may have, as a problem's location names it."""
+    schema = Settings.model_json_schema()
+    tables = _alternatives(schema, schema)
+    for part in location:
+        inner = [found for table in tables if (found := _below(table, part))]
+        of_kind = [table for table in tables if table.get("properties", {}).get("kind", {}).get("const") == part]
+        tables = of_kind or [alternative for table in inner for alternative in _alternatives(table, schema)]
+    return sorted({key for table in tables for key in table.get("properties", {})})
+
+
+def _below(table: dict[str, Any], part: str | int) -> Any:
+    if isinstance(part, int):
+        return table.get("items")
+    return table.get("properties", {}).get(part) or table.get("additionalProperties")
+
+
+def _alternatives(table: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Follow references and choices of a JSON schema to what they end in."""
+    if "$ref" in table:
+        return _alternatives(schema["$defs"][table["$ref"].rpartition("/")[2]], schema)
+    choices = table.get("anyOf") or table.get("oneOf")
+    return [end for choice in choices for end in _alternatives(choice, schema)] if choices else [table]
 
 
 def _key(location: tuple[str | int, ...]) -> str:

@@ -68,6 +68,27 @@ def test_unknown_environment_names_the_known_ones(tmp_path: Path) -> None:
         load("c", write(write(tmp_path, SHORTEST, "a"), SHORTEST, "b"))
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "project.colour: unknown key; allowed here: account, name, region, retain_data, tags"),
+        ("[training.gate]\ncolour = 1\n", "training.gate.colour: unknown key; allowed here: at_least, at_most, mar"),
+        (
+            "[training.tuning.integer]\na = {colour = 1}\n",
+            "integer.a.colour: unknown key; allowed here: max, min, scale",
+        ),
+        (
+            '[[endpoint.variants]]\n[[endpoint.variants.scaling.policies]]\nkind = "scheduled"\ncolour = 1\n',
+            "policies[0].scheduled.colour: unknown key; allowed here: end_time, kind, max_capacity, min_capacity, ",
+        ),
+    ],
+)
+def test_unknown_key_is_refused_with_what_its_table_may_hold(text: str, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load("x", write(tmp_path, f'[project]\nname = "kdd99"\n{"" if text else "colour = 1"}\n{text}'))
+    assert problem in str(caught.value)
+
+
 def test_broken_toml_names_file_and_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"x\.toml is not TOML: .*line 1"):
         load("x", write(tmp_path, "name = \nx = 1"))
