@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Environment, Stack, Tags
 from constructs import Construct
@@ -13,10 +13,12 @@ from stacks.constructs.protection import Network
 from stacks.constructs.rollout import ServingUpdate
 from stacks.monitoring_stack import MonitoringStack
 from stacks.naming import Naming
-from stacks.network_stack import NetworkStack
 from stacks.serving_stack import ServingStack
 from stacks.storage_stack import StorageStack
 from stacks.training_stack import TrainingStack
+
+if TYPE_CHECKING:
+    from stacks.network_stack import NetworkStack
 
 
 def add_stacks(scope: Construct, *, env: str, settings: Settings, root: Path) -> None:
@@ -59,8 +61,11 @@ class _Composition:
         return {"scope": self._scope, "construct_id": name, "stack_name": name, "env": self._account}
 
     def network(self) -> NetworkStack | None:
-        network = self._settings.network
-        return NetworkStack(**self._named("network"), network=network) if network else None
+        if not self._settings.network:
+            return None
+        from stacks.network_stack import NetworkStack  # noqa: PLC0415 - most environments have none
+
+        return NetworkStack(**self._named("network"), network=self._settings.network)
 
     def storage(self, network: NetworkStack | None) -> StorageStack:
         return StorageStack(
