@@ -71,7 +71,7 @@ class Deployment:
             raise NotDeployedError(str(error)) from error
         runtime = launch.running(directory)
         if env == "sandbox" and runtime is None:
-            raise NotDeployedError("the sandbox is not running: start it with `sagescale sandbox up`")
+            raise NotDeployedError(f"no sandbox runs in {directory.resolve()}: start it with `sagescale sandbox up`")
         is_there = env == "sandbox" or (runtime and os.environ.get("AWS_ENDPOINT_URL") == runtime.endpoint_url)
         return cls(env, settings, runtime if is_there else None)
 

@@ -37,7 +37,8 @@ def up(
     _messages.print(
         f"The sandbox answers at {runtime.endpoint_url}; logs are in {runtime.directory / 'logs'}.", soft_wrap=True
     )
-    _messages.print('Next: eval "$(sagescale sandbox env)"', highlight=False)
+    other = "" if directory == launch.DIRECTORY else f" --directory {shlex.quote(str(directory))}"
+    _messages.print(f'Next: eval "$(sagescale sandbox env{other})"', highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -84,6 +85,11 @@ def _kind(resource: dict[str, str]) -> tuple[str, str]:
 def _running(directory: Path) -> Runtime:
     runtime = launch.running(directory)
     if runtime is None:
-        _messages.print("[red]The sandbox is not running: start it with `sagescale sandbox up`.")
+        _messages.print(
+            f"No sandbox runs in {directory.resolve()}: start it with `sagescale sandbox up`.",
+            style="red",
+            soft_wrap=True,
+            highlight=False,
+        )
         raise typer.Exit(1)
     return runtime

@@ -50,9 +50,11 @@ def start(directory: Path = DIRECTORY, *, port: int | None = None, owner_pid: in
     Raises
     ------
     SandboxError
-        The port is taken, or the server does not come up.
+        The port is taken, the sandbox runs on another one, or the server does not come up.
     """
     if runtime := running(directory):
+        if port not in {None, runtime.port}:
+            raise SandboxError(f"The sandbox runs on port {runtime.port} already: `sagescale sandbox down` first.")
         return runtime
     directory = directory.resolve()
     front_port, dataplane_port = free_ports(2)

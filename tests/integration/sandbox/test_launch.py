@@ -95,7 +95,9 @@ def test_killed_server_takes_its_children_along_and_can_be_started_again(tmp_pat
     os.waitpid(pid, 0)
     assert launch.running(tmp_path) is None
     again = launch.start(tmp_path, owner_pid=os.getpid())
-    assert launch.start(tmp_path) == again
+    assert launch.start(tmp_path) == launch.start(tmp_path, port=again.port) == again
+    with pytest.raises(launch.SandboxError, match=f"runs on port {again.port} already"):
+        launch.start(tmp_path, port=1)
     processes = [launch.status(again)["pid"], *children_of(launch.status(again)["pid"])]
     assert launch.stop(tmp_path)
     assert wait_until_dead(processes, 0.0) == []

@@ -206,7 +206,7 @@ def test_simulate_refuses_options_that_make_no_sense(options: list[str], reason:
         (["--scenario", "locust", "--workload", "{file}"], "line 1: header '5'"),
         (["--scenario", "locust", "--workload", "nowhere.csv"], "no file and no workload 'nowhere.csv'"),
         (["--jmeter", "{file}.missing"], "No such file"),
-        ([], "the sandbox is not running: start it with `sagescale sandbox up`"),
+        ([], "start it with `sagescale sandbox up`"),
     ],
 )
 def test_loadtest_that_cannot_be_run_is_no_failed_test(tmp_path: Path, options: list[str], reason: str) -> None:
