@@ -129,7 +129,8 @@ def _render(items: list[Item], month: Month, settings: Settings, output_format: 
     if output_format is Format.CSV:
         return table_as_csv(header, rows)
     shown = [*items, Item("in all", "", total(items))]
-    cells = [[*map(_amount, item.usd), f"{item.stack}  {item.what}"] for item in shown]
+    widest = max(len(item.stack) for item in shown)
+    cells = [[*map(_amount, item.usd), f"{item.stack:<{widest}}  {item.what}"] for item in shown]
     lines = aligned([*header[2:], "USD a month"], cells)
     return "\n".join([*lines, "", *_notes(items, month, settings)])
 

@@ -115,8 +115,9 @@ class Deployment:
         try:
             (described,) = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         except (ClientError, BotoCoreError) as error:
-            advice = f"; deploy it with `make deploy ENV={self.env}`" if "does not exist" in str(error) else ""
-            raise NotDeployedError(f"stack {name} cannot be read: {error}{advice}") from error
+            if "does not exist" in str(error):
+                raise NotDeployedError(f"stack {name} does not exist: `make deploy ENV={self.env}`") from error
+            raise NotDeployedError(f"stack {name} cannot be read: {error}") from error
         if not described.get("Outputs"):
             raise NotDeployedError(
                 f"stack {name} is {described['StackStatus']} and has no outputs; `make deploy ENV={self.env}` "

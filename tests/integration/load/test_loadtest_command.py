@@ -116,8 +116,7 @@ def test_environment_that_is_not_deployed_is_no_failed_test(terminal: Terminal) 
     (terminal.folder / "locust" / "report.html").write_text("of an earlier test")
     done = terminal.loadtest("locust")
     assert done.exit_code == 2
-    assert "stack other-sandbox-serving cannot be read" in words(done)
-    assert "deploy it with `make deploy ENV=sandbox`" in words(done)
+    assert "stack other-sandbox-serving does not exist: `make deploy ENV=sandbox`" in words(done)
     assert (terminal.folder / "locust" / "report.html").exists()
 
 

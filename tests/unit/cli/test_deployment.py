@@ -74,6 +74,15 @@ def test_commands_say_that_there_is_no_region(monkeypatch: pytest.MonkeyPatch, t
     assert "no region: set AWS_REGION" in done.output
 
 
+def test_stack_that_is_not_there_is_to_be_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloudformation = boto3.client("cloudformation", region_name="eu-west-1")
+    monkeypatch.setattr(Deployment, "client", lambda *_: cloudformation)
+    with Stubber(cloudformation) as stubber:
+        stubber.add_client_error("describe_stacks", "ValidationError", "Stack with id kdd99-dev-serving does not exist")
+        with pytest.raises(NotDeployedError, match=r"^stack kdd99-dev-serving does not exist: `make deploy ENV=dev`$"):
+            Deployment("dev", SETTINGS, None).api_url("/invocations")
+
+
 def test_stack_that_was_rolled_back_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     cloudformation = boto3.client("cloudformation", region_name="eu-west-1")
     monkeypatch.setattr(Deployment, "client", lambda *_: cloudformation)
