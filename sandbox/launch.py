@@ -155,7 +155,7 @@ def _spawn(runtime: Runtime, log: Path, owner_pid: int | None) -> int:
     arguments += ["--owner-pid", str(owner_pid)] if owner_pid else []
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
     # what the caller has open, a lock or the end of a pipe, must not stay open for as long as the sandbox runs
-    opened = [int(entry.name) for entry in Path("/proc/self/fd").iterdir() if int(entry.name) > 2]
+    opened = [int(entry.name) for entry in Path("/dev/fd").iterdir() if int(entry.name) > 2]
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", "sandbox.server", *arguments],
