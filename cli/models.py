@@ -16,7 +16,7 @@ from cli.options import EnvOption, TextOrJsonOption
 from cli.simulation_report import aligned
 from cli.train import RunFailedError, execute
 
-app = typer.Typer(help="The registry: every model that passed the gate, and which one is served.")
+app = typer.Typer(no_args_is_help=True, help="The registry: every model that passed the gate, and which one is served.")
 METRICS = ("accuracy", "f1", "roc_auc", "false_alarm_rate")
 _console = Console()
 

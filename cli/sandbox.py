@@ -14,7 +14,9 @@ from rich.table import Table
 from sandbox import launch
 from sandbox.runtime import Runtime
 
-app = typer.Typer(help="An embedded AWS on this machine: no account, no network, nothing left behind.")
+app = typer.Typer(
+    no_args_is_help=True, help="An embedded AWS on this machine: no account, no network, nothing left behind."
+)
 
 Directory = Annotated[Path, typer.Option(help="State, logs, and the files of jobs and instances.")]
 _messages = Console(stderr=True)
