@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from sandbox.runtime import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 SCENARIOS = REPOSITORY_ROOT / "loadtest" / "scenarios"
 ENVIRONMENT = REPOSITORY_ROOT / "build" / "load-venv"
 REQUIREMENTS = REPOSITORY_ROOT / "requirements-load.txt"
+STOP_SECONDS = 60.0  # JMeter waits for the answers that its users wait for
 
 
 class GeneratorError(Exception):
@@ -243,14 +245,35 @@ def _found(samples: Path, test: Test) -> Path:
 
 
 def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
-    """Run a generator; its exit code is not the verdict, the samples are."""
+    """Run a generator; its exit code is not the verdict, the samples are. Interrupted, it ends what it started."""
     log = folder / "generator.log"
-    with log.open("wb") as output:
-        done = subprocess.run(
-            command, cwd=folder, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT, check=False
-        )
-    if done.returncode not in {0, 1, 3}:  # 1: Locust saw failed requests; 3: Taurus's own criteria ended the test
-        raise GeneratorError(f"{command[0]} ended with code {done.returncode}; see {log}")
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a terminal's Ctrl-C comes to us alone, and is passed on once
+        ) as generator,
+    ):
+        try:
+            code = generator.wait()
+        except BaseException:
+            _interrupt(generator)
+            raise
+    if code not in {0, 1, 3}:  # 1: Locust saw failed requests; 3: Taurus's own criteria ended the test
+        raise GeneratorError(f"{command[0]} ended with code {code}; see {log}")
+
+
+def _interrupt(generator: subprocess.Popen[bytes]) -> None:
+    """Let a generator stop its users: Taurus's JMeter has a process group of its own, and would call on without it."""
+    generator.send_signal(signal.SIGINT)
+    try:
+        generator.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        generator.kill()
 
 
 def _forget_secret(path: Path, secret: str) -> None:
