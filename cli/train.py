@@ -65,8 +65,12 @@ def execute(
     execution = states.start_execution(
         stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps({"mode": mode, "run": run})
     )["executionArn"]
-    while (described := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        show(f"run {described['name']}: {time.time() - described['startDate'].timestamp():.0f} s")
-        time.sleep(POLL_SECONDS)
+    try:
+        while (described := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            show(f"run {described['name']}: {time.time() - described['startDate'].timestamp():.0f} s")
+            time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        name = execution.rpartition(":")[2]
+        raise RunFailedError(f"nobody waits any more, but run {name} goes on: a model that passes is served") from None
     if described["status"] != "SUCCEEDED":
         raise RunFailedError(f"the run {described['status'].lower()}: {described.get('cause', 'no cause given')}")
