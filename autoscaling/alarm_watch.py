@@ -110,6 +110,8 @@ class AlarmWatch:
         int
             After the tick, at most `until`.
         """
+        if self.period > 1:
+            return tick + 1
         window = 1 if self.alarm.role != "step" else self.alarm.evaluation_periods
         until = min(until, tick + _AHEAD)
         oldest = tick + 1 - self.lag - window  # what the action sees is never outside of its datapoints' range

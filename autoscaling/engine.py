@@ -19,13 +19,13 @@ from typing import NamedTuple
 
 from autoscaling.adjustment import same_wish, wanted_capacity
 from autoscaling.alarms import Alarm, Reading
-from autoscaling.policies import ScheduledAction, StepScalingPolicy, policy_name
+from autoscaling.policies import ScheduledAction, policy_name
 
 BLOCKED = -1
 """What an alarm that scales out may wish for while a cooldown blocks it."""
 
-Wishes = tuple[int | None, ...]
-"""For each alarm the capacity that it wants, BLOCKED, or None while it is not firing."""
+Wish = tuple[Alarm, int]
+"""A firing alarm and the capacity that it wants, or BLOCKED."""
 
 
 class Outcome(StrEnum):
@@ -150,26 +150,12 @@ def decide(
     """
     for action in due:
         state = with_bounds(state, action)
-    return answer(alarms, state, wishes(alarms, state, readings, now), now)
-
-
-def wishes(alarms: Sequence[Alarm], state: ScalerState, readings: Sequence[Reading], now: float) -> Wishes:
-    """Capacity that each firing alarm wants.
-
-    Parameters
-    ----------
-    alarms, state, readings, now
-        As in decide.
-
-    Returns
-    -------
-    Wishes
-        With the state, and whether a scale-in cooldown runs, all that a decision depends on.
-    """
-    return tuple(
-        wish(alarm, state, reading.value, reading.datapoint_start, now) if reading.firing else None
+    wished = [
+        (alarm, wish(alarm, state, reading.value, reading.datapoint_start, now))
         for alarm, reading in zip(alarms, readings, strict=True)
-    )
+        if reading.firing
+    ]
+    return answer(alarms, state, wished, now)
 
 
 def wish(alarm: Alarm, state: ScalerState, value: float, datapoint_start: float, now: float) -> int:
@@ -201,15 +187,15 @@ def _is_outward(alarm: Alarm, wanted: int, state: ScalerState) -> bool:
     return alarm.role == "scale_out" or (alarm.role == "step" and (wanted > state.capacity or wanted == BLOCKED))
 
 
-def answer(alarms: Sequence[Alarm], state: ScalerState, wished: Wishes, now: float) -> Decision:
-    """Decide on what the alarms wish for.
+def answer(alarms: Sequence[Alarm], state: ScalerState, wished: Sequence[Wish], now: float) -> Decision:
+    """Decide on what the firing alarms wish for.
 
     Parameters
     ----------
     alarms, state, now
         As in decide.
     wished
-        From wishes.
+        In order of the alarms.
 
     Returns
     -------
@@ -218,10 +204,9 @@ def answer(alarms: Sequence[Alarm], state: ScalerState, wished: Wishes, now: flo
     """
     inside = state.min_capacity <= state.capacity <= state.max_capacity
     if state.activity is not None:
-        first = next((alarm for alarm, wanted in zip(alarms, wished, strict=True) if wanted is not None), None)
-        if first is None and inside:
+        if inside and not wished:
             return Decision(Outcome.NO_ALARM, state, state.capacity)
-        return Decision(Outcome.UPDATING, state, state.capacity, first or state.bounds_set_by)
+        return Decision(Outcome.UPDATING, state, state.capacity, wished[0][0] if wished else state.bounds_set_by)
     if not inside:
         return _scale(state, min(max(state.capacity, state.min_capacity), state.max_capacity), now, None)
     return _follow_alarms(alarms, state, wished, now)
@@ -299,14 +284,13 @@ def with_bounds(state: ScalerState, action: ScheduledAction) -> ScalerState:
     return state._replace(min_capacity=minimum, max_capacity=maximum, bounds_set_by=action)
 
 
-def _follow_alarms(alarms: Sequence[Alarm], state: ScalerState, wished: Wishes, now: float) -> Decision:
+def _follow_alarms(alarms: Sequence[Alarm], state: ScalerState, wished: Sequence[Wish], now: float) -> Decision:
     """Scale out if any policy wants it, in only if every target-tracking policy does; the largest capacity wins."""
     out = step_in = tracking_in = idle = None
-    all_low = True
-    for alarm, wanted in zip(alarms, wished, strict=True):
-        if wanted is None:
-            all_low &= alarm.role != "scale_in"
-        elif alarm.role == "scale_in":
+    low = 0
+    for alarm, wanted in wished:
+        if alarm.role == "scale_in":
+            low += 1
             tracking_in = _larger(tracking_in, wanted, alarm)
         elif _is_outward(alarm, wanted, state):
             out = _larger(out, wanted, alarm)
@@ -317,7 +301,7 @@ def _follow_alarms(alarms: Sequence[Alarm], state: ScalerState, wished: Wishes, 
     if out is not None:
         return _scale_out(state, *out, now)
     inward = step_in
-    if tracking_in is not None and all_low:
+    if tracking_in is not None and low == sum(alarm.role == "scale_in" for alarm in alarms):
         inward = _larger(step_in, *tracking_in)
     if inward is not None:
         return _scale_in(state, *inward, now)
@@ -363,6 +347,6 @@ def _scale(state: ScalerState, capacity: int, now: float, alarm: Alarm | None) -
 
 
 def _cooldown_seconds(alarm: Alarm, *, outward: bool) -> int:
-    if isinstance(alarm.policy, StepScalingPolicy):
+    if alarm.policy.kind == "step":
         return alarm.policy.cooldown_seconds
     return alarm.policy.scale_out_cooldown_seconds if outward else alarm.policy.scale_in_cooldown_seconds

@@ -141,6 +141,7 @@ def tail_at(servers: int, utilisation: Floats, time: float) -> Floats:
     return np.interp(utilisation, _GRID, _tail_table(servers, time))
 
 
+@lru_cache(maxsize=512)
 def max_utilisation(servers: int, time: float, share: float) -> float:
     """Highest utilisation at which at most a share of the responses takes longer than a time.
 

@@ -39,17 +39,19 @@ def open_service_level(
     limit = in_service * queue_limit(capacity)
     before, after, lost = backlog(excess, limit)
     slack = slack_in_services(capacity, slo)
-    allowed = rate * max(slack - 1, 0.0) * capacity.service_seconds  # waiting requests whose last one is not late
-    steady = by_station(lambda servers, load: tail_at(servers, load, slack), utilisation, in_service, capacity)
-    bad = np.maximum(steady, share_beyond(allowed, before, excess, limit)) * arrivals
+    late = by_station(lambda servers, load: tail_at(servers, load, slack), utilisation, in_service, capacity)
+    queued = ((before > 0) | (after > 0)).nonzero()[0]  # ticks with a backlog: the others have the steady state alone
+    begun, growth, longest, speed = before[queued], excess[queued], limit[queued], rate[queued]
+    allowed = speed * max(slack - 1, 0.0) * capacity.service_seconds  # waiting requests whose last one is not late
+    late[queued] = np.maximum(late[queued], share_beyond(allowed, begun, growth, longest))
 
     def quantile_ms(share: float) -> Floats:
         table = by_station(lambda servers, load: quantile_at(servers, load, share), utilisation, in_service, capacity)
         served_by = service_quantile(share) * capacity.service_seconds
-        settled = np.minimum(table * capacity.service_seconds, limit / rate + served_by)
-        waiting = np.clip(before + excess * np.where(excess > 0, share, 1 - share), 0.0, limit)
-        fluid = np.where(before + after > 0, waiting / rate + served_by, 0.0)
-        return 1000 * (capacity.outside_seconds + np.maximum(settled, fluid))
+        inside = np.minimum(table * capacity.service_seconds, limit / rate + served_by)
+        waiting = np.clip(begun + growth * np.where(growth > 0, share, 1 - share), 0.0, longest)
+        inside[queued] = np.maximum(inside[queued], waiting / speed + served_by)
+        return 1000 * (capacity.outside_seconds + inside)
 
     times_out = capacity.timeout_seconds * capacity.max_rps < capacity.queue_limit
     return ServiceLevel(
@@ -59,7 +61,7 @@ def open_service_level(
         p95_ms=quantile_ms(0.95),
         rejected=np.zeros_like(lost) if times_out else lost,
         timed_out=lost if times_out else np.zeros_like(lost),
-        late=np.maximum(bad - lost, 0.0),  # whoever is lost came while the queue was longest: counted once
+        late=np.maximum(late * arrivals - lost, 0.0),  # whoever is lost came while the queue was longest: counted once
         saturated=(utilisation > MAX_UTILISATION) | (before > 0) | (after > 0),
     )
 
@@ -85,7 +87,7 @@ def backlog(excess: Floats, limit: Floats) -> tuple[Floats, Floats, Floats]:
         Waiting before and after each tick, and lost in it because the queue was full.
     """
     before, after, lost = np.zeros_like(excess), np.zeros_like(excess), np.zeros_like(excess)
-    excesses, limits, tick = excess.tolist(), limit.tolist(), 0
+    excesses, limits, tick = excess.data, limit.data, 0
     for start in np.flatnonzero(excess > 0).tolist():
         if start < tick:  # reached from an earlier tick
             continue

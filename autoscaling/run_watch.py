@@ -4,7 +4,8 @@ How long each run of breaching datapoints will be is known beforehand for any nu
 watch looks only where a run becomes long enough, or ends, or the instances change.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -15,33 +16,38 @@ from autoscaling.alarms import Alarm
 
 
 class Runs(NamedTuple):
-    """Runs of breaching datapoints, were some number of instances in service: where each begins, and ends."""
+    """Runs of breaching datapoints, were some number of instances in service: where each begins and ends, in turn."""
 
-    begins: list[int]
-    ends: list[int]
-    long_begins: list[int]
-    """Of the runs that are long enough for the action."""
-    long_ends: list[int]
+    edges: list[int]
+    long_edges: list[int]
+    """Of the runs that are long enough for the action; after them one that never begins."""
 
     @classmethod
     def of(cls, breaching: NDArray[np.bool_], needed: int) -> "Runs":
         """Find the runs of True, and those of at least so many."""
-        padded = np.zeros(breaching.size + 2, dtype=np.bool_)
-        padded[1:-1] = breaching
-        edges = np.flatnonzero(padded[1:] != padded[:-1])
-        begins, ends = edges[::2], edges[1::2]
-        long = ends - begins >= needed
-        return cls(begins.tolist(), ends.tolist(), begins[long].tolist(), ends[long].tolist())
+        edges = ((breaching[1:] != breaching[:-1]).nonzero()[0] + 1).tolist()
+        if breaching[0]:
+            edges.insert(0, 0)
+        if breaching[-1]:
+            edges.append(breaching.size)
+        runs = zip(edges[::2], edges[1::2], strict=True)
+        return cls(edges, [*chain.from_iterable(run for run in runs if run[1] - run[0] >= needed), NEVER, NEVER])
+
+    def begin_at(self, tick: int) -> int:
+        """Begin of the run that the datapoint before is part of; the datapoint itself if that does not breach."""
+        edge = bisect_left(self.edges, tick)
+        return self.edges[edge - 1] if edge % 2 else tick
 
     def end_at(self, tick: int) -> int:
         """End of the run that a datapoint is part of; the datapoint itself if it does not breach."""
-        run = bisect_right(self.ends, tick)
-        return self.ends[run] if run < len(self.ends) and self.begins[run] <= tick else tick
+        edge = bisect_right(self.edges, tick)
+        return self.edges[edge] if edge % 2 else tick
 
     def long_after(self, tick: int) -> tuple[int, int]:
         """Begin and end of the first long run that ends after a tick."""
-        run = bisect_right(self.long_ends, tick)
-        return (self.long_begins[run], self.long_ends[run]) if run < len(self.long_ends) else (NEVER, NEVER)
+        edge = bisect_right(self.long_edges, tick)
+        begin = edge - edge % 2
+        return self.long_edges[begin], self.long_edges[begin + 1]
 
 
 class _Span(NamedTuple):
@@ -56,10 +62,7 @@ class _Span(NamedTuple):
 
     def begin_at(self, tick: int) -> int:
         """Begin of the run that goes up to a datapoint in the span, not including it; the datapoint itself if none."""
-        if tick <= self.joined_end:
-            return self.joined
-        run = bisect_right(self.runs.ends, tick - 1)
-        return min(self.runs.begins[run], tick) if run < len(self.runs.ends) else tick
+        return self.joined if tick <= self.joined_end else self.runs.begin_at(tick)
 
 
 class RunWatch(AlarmWatch):
@@ -96,7 +99,7 @@ class RunWatch(AlarmWatch):
             before = self._spans[-1]
             joined = before.begin_at(tick) if before.first < tick else self._spans.pop().joined
         self._spans.append(_Span(tick, runs, joined, runs.end_at(tick)))
-        self.until = min(self.until, tick)
+        self.until = min(self.until, tick + self.lag + 1)  # until then the datapoints of before the change are seen
 
     def look(self, tick: int) -> None:
         """Learn whether the action is due at a tick, and until when."""

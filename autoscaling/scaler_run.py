@@ -6,7 +6,6 @@ once for all the ticks at which it must be the same.
 """
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import repeat
@@ -19,6 +18,7 @@ from autoscaling.alarms import Alarm, alarms_of
 from autoscaling.capacity import InstanceCapacity
 from autoscaling.delays import Delays
 from autoscaling.engine import (
+    BLOCKED,
     Decision,
     Outcome,
     ScalerState,
@@ -96,8 +96,9 @@ class ScalerRun:
         self._workload, self._capacity, self._delays = workload, capacity, delays
         self._state = ScalerState(first, scaling.min_capacity, scaling.max_capacity)
         self._provisioning = _Provisioning(delays)
-        self._due = dict(due_by_tick(scaling.scheduled_actions, self.ticks, self.tick_seconds, starts_at))
-        self._due_ticks = [*self._due, self.ticks]
+        due = due_by_tick(scaling.scheduled_actions, self.ticks, self.tick_seconds, starts_at)
+        self._coming = [(self.ticks, []), *reversed(list(due))]
+        """Tick and scheduled actions, the next ones last."""
         self._series = {alarm.metric: Series() for alarm in self.alarms}
         self._watches = [self._watch(alarm) for alarm in self.alarms]
         self._run_watches = [watch for watch in self._watches if isinstance(watch, RunWatch)]
@@ -124,64 +125,61 @@ class ScalerRun:
         while tick < self.ticks:
             if tick >= self._ends:
                 self._finish(tick)
-            until, firing = self._ends, False
+            due = self._coming.pop()[1] if tick == self._coming[-1][0] else ()
+            until, firing = min(self._ends, self._coming[-1][0]), []
             for watch in self._watches:
                 if tick >= watch.until:
                     watch.look(tick)
-                firing |= watch.due
+                if watch.due:
+                    firing.append(watch)
                 until = min(until, watch.until)
-            due, state = self._due.get(tick), self._state
+            state = self._state
             if due or not state.min_capacity <= state.capacity <= state.max_capacity:
-                self._decide(tick, due or ())
+                self._decide(tick, due)
                 tick += 1
             else:
-                until = min(until, self._due_ticks[bisect_right(self._due_ticks, tick)])
-                tick = self._follow_alarms(tick, until) if firing else until
+                tick = self._follow_alarms(tick, until, firing) if firing else until
 
     def _decide(self, tick: int, due: Sequence[ScheduledAction]) -> None:
         readings = [watch.reading(tick) for watch in self._watches]
         self._take(tick, decide(self.alarms, self._state, readings, tick * self.tick_seconds, due))
 
-    def _follow_alarms(self, tick: int, until: int) -> int:
+    def _follow_alarms(self, tick: int, until: int, firing: Sequence[AlarmWatch]) -> int:
         """Decide at every tick as long as the same alarms fire and nothing else happens; return the next tick."""
         if self._state.activity is not None:  # nothing can scale, whatever the alarms wish for
-            wished = tuple([0 if watch.due else None for watch in self._watches])
-            decision = answer(self.alarms, self._state, wished, tick * self.tick_seconds)
+            decision = answer(self.alarms, self._state, [(firing[0].alarm, BLOCKED)], tick * self.tick_seconds)
             self.decisions += zip(range(tick, until), repeat(decision))
             return until
         while tick < until:
-            decision = self._answer(tick)
+            decision = self._answer(tick, firing)
             if decision.outcome is Outcome.SCALED:
                 self._take(tick, decision)
                 return tick + 1
-            other = self._repeats_until(tick, until, decision)
+            other = self._repeats_until(tick, until, decision, firing)
             if decision.outcome is not Outcome.NO_ALARM:
                 self.decisions += zip(range(tick, other), repeat(decision))
             tick = other
         return until
 
-    def _repeats_until(self, tick: int, until: int, decision: Decision) -> int:
+    def _answer(self, tick: int, firing: Sequence[AlarmWatch]) -> Decision:
+        """Decide on what the alarms wish for now."""
+        now, state = tick * self.tick_seconds, self._state
+        wished = [
+            (watch.alarm, wish(watch.alarm, state, watch.value(tick), watch.datapoint_start(tick), now))
+            for watch in firing
+        ]
+        return answer(self.alarms, state, wished, now)
+
+    def _repeats_until(self, tick: int, until: int, decision: Decision, firing: Sequence[AlarmWatch]) -> int:
         """Tick before which the decision of now is made again while the same alarms fire."""
         cooldown = self._state.scale_out_cooldown
         cooled = max(self._state.scale_in_until, 0.0 if cooldown is None else cooldown.until)
-        firing = [watch for watch in self._watches if watch.due]
-        if tick * self.tick_seconds < cooled or any(watch.period > 1 for watch in firing):
+        if tick * self.tick_seconds < cooled:
             return tick + 1
         for watch in firing:
             low, high = same_decision(decision, watch.alarm, watch.value(tick), alone=len(firing) == 1)
             until = watch.stays_between(low, high, tick, until)
         return until
-
-    def _answer(self, tick: int) -> Decision:
-        """Decide on what the alarms wish for now."""
-        now, state = tick * self.tick_seconds, self._state
-        wished = tuple(
-            [
-                wish(watch.alarm, state, watch.value(tick), watch.datapoint_start(tick), now) if watch.due else None
-                for watch in self._watches
-            ]
-        )
-        return answer(self.alarms, state, wished, now)
 
     def _take(self, tick: int, decision: Decision) -> None:
         """Act on a decision that changes the state."""
@@ -189,12 +187,13 @@ class ScalerRun:
         if decision.outcome is not Outcome.NO_ALARM:
             self.decisions.append((tick, decision))
         if decision.outcome is Outcome.SCALED:
+            capacity = decision.capacity
             self.changes.append(CapacityChange(decision, tick))
-            self.desired.append((tick, decision.capacity))
+            self.desired.append((tick, capacity))
             seconds, self._arrives = self._provisioning.next()
-            if decision.capacity < decision.previous:
+            if capacity < decision.previous:
                 seconds, self._arrives = self._delays.scale_in_seconds, True
-                self._change_fleet(tick, decision.capacity)
+                self._change_fleet(tick, capacity)
             self._ends = tick + max(math.ceil(seconds / self.tick_seconds), 1)
 
     def _finish(self, tick: int) -> None:
