@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from autoscaling import article as article_tests
-from cli import planner_table, scaling_figures, scaling_options
+from cli import planner_table, scaling_options
 from cli.deployment import Deployment, NotDeployedError
 from cli.live_article import INSTANCE_RPS, TIME_SCALE, run_article
 from cli.live_text import live_text
@@ -57,6 +57,8 @@ def article(  # noqa: PLR0917 - one parameter an option
 
 
 def _draw_article(picture: Path) -> None:
+    from cli import scaling_figures  # noqa: PLC0415 - slow to load, and most runs draw nothing
+
     setting = article_tests.DELAYS[len(article_tests.DELAYS) // 2]
     results = [(test.name, article_tests.run(test, setting)) for test in article_tests.TESTS]
     try:

@@ -12,7 +12,7 @@ from autoscaling.judging import InstanceOption
 from autoscaling.planner import Plan, PlanRequest, evaluate
 from autoscaling.planner import plan as make_plan
 from autoscaling.policy_toml import to_toml
-from cli import plan_report, scaling_figures, scaling_options
+from cli import plan_report, scaling_options
 from cli.options import EnvOption
 from cli.planned_settings import write_plan
 from cli.scaling_options import Fleet, Format
@@ -79,6 +79,8 @@ def plan(  # noqa: PLR0917 -- a command's options
         _write(made, output, workload)
         settings = write_plan(env, fleet.variant, made.chosen.policy, made.chosen.instance_type) if write else None
         if picture is not None:
+            from cli import scaling_figures  # noqa: PLC0415 - slow to load, and most runs draw nothing
+
             scaling_figures.write(scaling_figures.of_plan(made, title=Path(workload).name), picture)
     except (OSError, ValueError, SettingsError) as error:
         typer.echo(f"sagescale plan: {error}", err=True)

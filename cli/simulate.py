@@ -9,7 +9,7 @@ import typer
 
 from autoscaling.article import CAPACITY
 from autoscaling.simulator import simulate as run_simulation
-from cli import scaling_figures, scaling_options, simulation_report
+from cli import scaling_options, simulation_report
 from cli.options import EnvOption
 from cli.scaling_options import Fleet, Format
 from config.loading import SettingsError
@@ -73,6 +73,8 @@ def simulate(  # noqa: PLR0917 -- a command's options
             starts_at=scaling_options.start_of(starts_at),
         )
         if picture is not None:
+            from cli import scaling_figures  # noqa: PLC0415 - slow to load, and most runs draw nothing
+
             scaling_figures.write(scaling_figures.of_simulation(result, title=Path(workload).name), picture)
     except (OSError, ValueError, SettingsError) as error:
         typer.echo(f"sagescale simulate: {error}", err=True)
