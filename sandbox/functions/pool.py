@@ -196,6 +196,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._slots = threading.Semaphore(MAX_WORKERS)
         self._lock = threading.Lock()
+        self._ended = False
 
     def run(self, version: Version, event: Any, request_id: str) -> Outcome:
         """Run `event` on an idle worker, on a new one, or on the first that becomes idle."""
@@ -206,11 +207,16 @@ class Pool:
             return outcome
 
     def end(self) -> None:
-        """End the idle workers."""
+        """End the workers, and wait a moment for those at work: their last lines are shipped while their role may."""
         with self._lock:
+            self._ended = True
             workers, self._idle = self._idle, []
         for worker in workers:
             worker.end()
+        deadline = time.monotonic() + GRACE_SECONDS
+        free = sum(self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())) for _ in range(MAX_WORKERS))
+        if free:
+            self._slots.release(free)
 
     def _take(self, version: Version) -> Worker:
         with self._lock:
@@ -225,7 +231,7 @@ class Pool:
 
     def _give_back(self, worker: Worker) -> None:
         with self._lock:
-            if worker.alive and worker.version == self._version:
+            if worker.alive and worker.version == self._version and not self._ended:
                 self._idle.append(worker)
                 return
         worker.end()

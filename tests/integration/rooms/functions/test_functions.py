@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,28 @@ def test_log_lines_reach_the_tail_and_the_configured_log_group(
     group = f"/own/{name}"
     eventually(lambda: "hello" in [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]])
     assert client.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"] == f"/own/{name}"
+
+
+def test_function_that_is_deleted_at_work_gets_its_last_lines_out_and_leaves_no_process(
+    function: Any, client: Any, invoke: Any, name: Any, runtime: Any, eventually: Any, tmp_path: Path
+) -> None:
+    code = f"""
+import os, pathlib, time
+def handler(event, context):
+    pathlib.Path({str(tmp_path / "begun")!r}).write_text(f"{{os.getpid()}} ")
+    time.sleep(0.3)
+    print("last words")
+"""
+    function(code, LoggingConfig={"LogGroup": f"/own/{name}"})
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(invoke)
+        eventually(lambda: (tmp_path / "begun").exists() and (tmp_path / "begun").read_text().endswith(" "))
+        client.delete_function(FunctionName=name)
+        events = runtime.client("logs").filter_log_events(logGroupName=f"/own/{name}")["events"]
+        assert "last words" in [event["message"] for event in events]
+        assert working.result() == (None, None)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "begun").read_text()), 0)
 
 
 def test_event_invocation_answers_at_once_and_tells_its_destination(
