@@ -104,7 +104,8 @@ def test_cloudwatch_answers_with_sagemakers_names_dimensions_and_units(scalable:
     metric = {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Dimensions": dimensions}
     query = {"Id": "p95", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "p95"}}
     (percentiles,) = cloudwatch.get_metric_data(MetricDataQueries=[query], **window)["MetricDataResults"]
-    assert max(percentiles["Values"]) > max(point["Average"] for point in latency)
+    # a percentile is its bucket's lower end, up to 1.6 % below; in a full minute all latencies are nearly equal
+    assert max(percentiles["Values"]) > 0.984 * max(point["Average"] for point in latency)
 
 
 def test_target_trackings_alarms_show_their_state(scalable: Scalable, run: Run) -> None:
