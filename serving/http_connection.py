@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING, cast
 
 from serving.chunked_body import BadChunkError, ChunkedBody
@@ -35,11 +34,8 @@ class Connection(asyncio.Protocol):
         self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send small answers at once."""
+        """Keep the transport; uvloop and asyncio have set TCP_NODELAY on it."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses
-        client = transport.get_extra_info("socket")
-        if client is not None and client.family != socket.AF_UNIX:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature

@@ -25,6 +25,10 @@ from serving.http_head import RequestHead, parse_head
 LOG = logging.getLogger("serving")
 
 _REMEMBERED_HEADS, _REMEMBERED_HEAD_BYTES = 1024, 4096
+_BACKLOG = 4096
+# libuv lets one connection a listener in before it goes on to answer requests: through a single one, a thousand that
+# come at once get in over a thousand rounds of each other's requests.
+_LISTENERS = 32
 
 Handler = Callable[[bytes], Answer | Awaitable[Answer]]
 
@@ -55,7 +59,7 @@ class Route:
 
 
 class HttpServer:
-    """Serves one service on one listening socket."""
+    """Serves one service on one address."""
 
     def __init__(self, service: Service) -> None:
         self.draining = False
@@ -63,19 +67,24 @@ class HttpServer:
         self.connections: set[Connection] = set()
         self._service = service
         self._routes: dict[bytes, Route] = {}
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
 
     async def listen(self, host: str, port: int) -> int:
         """Accept connections; return the port, which the system chooses where 0 is given."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: Connection(self), host, port, backlog=4096)
-        return int(self._listener.sockets[0].getsockname()[1])
+        first = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
+        self._listeners.append(first)
+        for bound in first.sockets:
+            for _ in range(_LISTENERS - 1):
+                again = await loop.create_server(lambda: Connection(self), sock=bound.dup(), backlog=_BACKLOG)
+                self._listeners.append(again)
+        return int(first.sockets[0].getsockname()[1])
 
     async def drain(self, timeout_seconds: float) -> None:
         """Stop accepting, close idle connections, let requests under way be answered for up to `timeout_seconds`."""
-        assert self._listener is not None
         self.draining = True
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for connection in tuple(self.connections):
             connection.close_if_idle()
         deadline = time.monotonic() + timeout_seconds

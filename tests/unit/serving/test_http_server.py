@@ -1,9 +1,11 @@
 """The server as clients see it: framing, statuses, order, draining."""
 
+import asyncio
 import json
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -310,6 +312,35 @@ def test_offer_to_switch_protocols_is_ignored(server: Any) -> None:
     responses = ask(server, request(Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABk"))
 
     assert [response.status for response in responses] == [200]
+
+
+def test_connections_that_come_at_once_get_in_a_few_rounds(server: Any) -> None:
+    async def rounds_until(connected: int) -> int:
+        rounds = 0
+        while len(server.server.connections) < connected:
+            await asyncio.sleep(0)
+            rounds += 1
+        return rounds
+
+    connections, gate = 200, threading.Event()
+    server.loop.call_soon_threadsafe(gate.wait)
+    with ExitStack() as clients:
+        for _ in range(connections):
+            clients.enter_context(server.connect())
+        rounds = asyncio.run_coroutine_threadsafe(rounds_until(connections), server.loop)
+        gate.set()
+
+        assert rounds.result(30) < connections / 10
+
+
+def test_answers_are_sent_at_once(server: Any) -> None:
+    with server.connect() as client:
+        client.sendall(request())
+        assert split(client.recv(65536))[0].status == 200
+        (connection,) = server.server.connections
+        accepted = connection._transport.get_extra_info("socket")
+
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_slow_reader_does_not_fill_the_memory(server: Any) -> None:

@@ -49,7 +49,8 @@ class Background:
 
 def end(server: Any) -> None:
     """Stop listening and break every connection."""
-    server._listener.close()
+    for listener in server._listeners:
+        listener.close()
     for connection in tuple(server.connections):
         connection._transport.abort()
 
