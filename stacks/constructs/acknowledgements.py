@@ -15,7 +15,12 @@ WILDCARD_RULE = "IAM5"
 
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
     """Accept the finding of `rule`, such as ``APIG3``, on `construct` and below."""
-    Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
+    _acknowledge(construct, {rule: reason})
+
+
+def _acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
+    accepted = [Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason) for rule, reason in reasons.items()]
+    Validations.of(construct).acknowledge(*accepted)
 
 
 def acknowledge_wildcards(role: IConstruct, reasons: Mapping[str, str]) -> None:
@@ -33,9 +38,9 @@ class _Wildcards:
 
     def validate(self) -> list[str]:
         """Acknowledge; nothing is ever wrong."""
-        stack = Stack.of(self._role)
-        for arn, reason in self._reasons.items():
-            acknowledge(self._role, f"{WILDCARD_RULE}[Resource::{_flat(stack.resolve(arn))}]", reason)
+        arns = Stack.of(self._role).resolve(list(self._reasons))
+        rules = [f"{WILDCARD_RULE}[Resource::{_flat(arn)}]" for arn in arns]
+        _acknowledge(self._role, dict(zip(rules, self._reasons.values(), strict=True)))
         return []
 
 

@@ -13,6 +13,8 @@ from constructs import Construct
 from stacks.constructs.failure_path import FailurePath
 
 TIMEOUT = Duration.minutes(1)
+_TASK_TIMEOUT = sfn.Timeout.duration(TIMEOUT)
+_BETWEEN_TRIES = Duration.seconds(2)
 
 
 def aws_call(
@@ -25,9 +27,9 @@ def aws_call(
     failure : FailurePath
         Where errors go after two more tries; without it they are the caller's to catch.
     """
-    task = tasks.CallAwsService(scope, construct_id, task_timeout=sfn.Timeout.duration(TIMEOUT), **call)
+    task = tasks.CallAwsService(scope, construct_id, task_timeout=_TASK_TIMEOUT, **call)
     if failure:
-        task.add_retry(max_attempts=2, interval=Duration.seconds(2), errors=["States.TaskFailed"])
+        task.add_retry(max_attempts=2, interval=_BETWEEN_TRIES, errors=["States.TaskFailed"])
         failure.catch(task)
     return task
 

@@ -27,6 +27,7 @@ ImageName = Literal[
     "xgboost",
 ]
 TABLE = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+ACCOUNT = "account"
 WITH_GPU = re.compile(r"ml\.[gp]\d")  # instance families g4dn, g5, p3, ...
 
 
@@ -72,8 +73,8 @@ class Images(Construct):
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
-        self._accounts = CfnMapping(self, "Accounts", lazy=True)
-        self._mapped: set[str] = set()
+        self._region = Stack.of(self).region
+        self._accounts: dict[ImageName, CfnMapping] = {}  # a template has those that it uses
 
     def uri(self, image: PrebuiltImage) -> str:
         """Return the URI of an image in the stack's region."""
@@ -85,9 +86,7 @@ class Images(Construct):
         return f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:{self._account(image.name)}:repository/{repository}"
 
     def _account(self, name: ImageName) -> str:
-        key = name.replace("-", "")  # CloudFormation allows letters and digits only
-        if name not in self._mapped:  # a mapping may hold 200 names: only what the stack uses goes in
-            self._mapped.add(name)
-            for region, account in TABLE[name]["accounts"].items():
-                self._accounts.set_value(region, key, account)
-        return self._accounts.find_in_map(Stack.of(self).region, key)
+        if name not in self._accounts:
+            accounts = {region: {ACCOUNT: account} for region, account in TABLE[name]["accounts"].items()}
+            self._accounts[name] = CfnMapping(self, name, lazy=True, mapping=accounts)
+        return self._accounts[name].find_in_map(self._region, ACCOUNT)

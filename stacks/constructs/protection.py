@@ -172,8 +172,9 @@ class Protection:
 
     def log_groups(self, stacks: Iterable[Stack]) -> None:
         """Encrypt every log group of `stacks`, and let it expire."""
+        key_arn = self.key.key_arn if self.key else None
         for stack in stacks:
             for construct in stack.node.find_all():
                 if isinstance(construct, logs.CfnLogGroup):
                     construct.retention_in_days = self.log_retention_days
-                    construct.kms_key_id = self.key.key_arn if self.key else None
+                    construct.kms_key_id = key_arn

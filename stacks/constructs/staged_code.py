@@ -43,7 +43,7 @@ def staged(parts: Mapping[str, Path]) -> Iterator[str]:
 
 
 @contextmanager
-def zipped(parts: Mapping[str, Path], *, libraries: bool = False) -> Iterator[str]:
+def zipped(parts: Mapping[str, Path], *, libraries: bool = False) -> Iterator[Path]:
     """Yield a temporary zip file that holds `parts`; the CDK hashes and copies it far sooner than hundreds of files.
 
     It is not compressed: how small deflate makes a file depends on the zlib that is installed.
@@ -64,7 +64,7 @@ def zipped(parts: Mapping[str, Path], *, libraries: bool = False) -> Iterator[st
                 info = zipfile.ZipInfo(name.as_posix(), _ZIP_EPOCH)
                 info.external_attr = _READABLE
                 archive.writestr(info, files[name].read_bytes())
-        yield file.name
+        yield Path(file.name)
 
 
 def _library_files() -> dict[Path, Path]:
