@@ -211,7 +211,7 @@ def _first_answer(server: Server, process: subprocess.Popen[bytes], request: Req
         with suppress(OSError, http.client.HTTPException, MeasurementError):  # nginx listens before gunicorn does
             server.ask(request)
             return
-        time.sleep(0.002)
+        time.sleep(0.005)
     said = "\n".join(log.read_text(errors="replace").splitlines()[:30])
     raise MeasurementError(f"{process.args!r} answers nothing on port {server.port}:\n{said}")
 
