@@ -22,20 +22,15 @@ class Answer(NamedTuple):
     def framed(self, connection: bytes = b"", *, with_body: bool = True) -> bytes:
         """Return the response's bytes; `connection` is a Connection header line or nothing."""
         status, content_type, body, headers = self
-        return b"%b%d\r\n%b%b\r\n%b" % (
-            _first_lines(status, content_type),
-            len(body),
-            headers,
-            connection,
-            body if with_body else b"",
-        )
+        first_lines = _first_lines(status, content_type, len(body))
+        return b"".join((first_lines, headers, connection, b"\r\n", body if with_body else b""))
 
 
-@lru_cache(maxsize=256)
-def _first_lines(status: int, content_type: bytes) -> bytes:
-    """Return the head up to the value of Content-Length."""
+@lru_cache(maxsize=1024)
+def _first_lines(status: int, content_type: bytes, content_length: int) -> bytes:
+    """Return the head up to Content-Length; answers of a model to one row have few lengths."""
     status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    return b"%bContent-Type: %b\r\nContent-Length: " % (status_line, content_type)
+    return b"%bContent-Type: %b\r\nContent-Length: %d\r\n" % (status_line, content_type, content_length)
 
 
 def refuse(status: int, message: str, headers: bytes = b"") -> Answer:

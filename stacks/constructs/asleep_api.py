@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aws_cdk import Token
+from aws_cdk import Token, TreeInspector
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct, IDependable
 
@@ -59,9 +59,12 @@ class AsleepApi(Construct):
     def _answer(self, method: apigateway.Method) -> None:
         resource = method.node.default_child
         assert isinstance(resource, apigateway.CfnMethod)
-        awake = resource.stack.resolve(resource.integration)
+        inspector = TreeInspector()
+        resource.inspect(inspector)  # all properties at once: asked for one by one, each is an exchange with the CDK
+        properties = resource.stack.resolve(inspector.attributes["aws:cdk:cloudformation:props"])
+        awake = properties["integration"]
         resource.integration = self._state.choose(_as_cloudformation(awake), _asleep(awake))
-        if not resource.stack.resolve(resource.method_responses):  # a proxy integration needs none
+        if not properties.get("methodResponses"):  # a proxy integration needs none
             resource.method_responses = [
                 apigateway.CfnMethod.MethodResponseProperty(
                     status_code=STATUS, response_parameters={CONTENT_TYPE: True}

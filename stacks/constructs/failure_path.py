@@ -28,6 +28,11 @@ class FailurePath(Construct):
         super().__init__(scope, construct_id)
         self.report = self._report(answer)
         self.explain = self._explain()
+        self._worth_another_try = sfn.Condition.and_(
+            sfn.Condition.is_present("$.error.Cause"),
+            sfn.Condition.or_(*(sfn.Condition.string_matches("$.error.Cause", words) for words in AWS_FAULTS)),
+            sfn.Condition.number_equals("$.job.attempt", 0),
+        )
 
     def catch(self, task: sfn.CustomState | sfn.TaskStateBase) -> None:
         """Send every failure of `task` here."""
@@ -35,15 +40,10 @@ class FailurePath(Construct):
 
     def catch_job(self, job: sfn.CustomState) -> None:
         """Send a job's failure here, but run the job once more first when the fault is AWS's."""
-        again = sfn.Pass(self, f"{job.node.id}Again", result=sfn.Result.from_number(1), result_path="$.job.attempt")
+        name = job.node.id
+        again = sfn.Pass(self, f"{name}Again", result=sfn.Result.from_number(1), result_path="$.job.attempt")
         again.next(job)
-        aws_fault = sfn.Condition.or_(*(sfn.Condition.string_matches("$.error.Cause", words) for words in AWS_FAULTS))
-        first = sfn.Condition.number_equals("$.job.attempt", 0)
-        failed = (
-            sfn.Choice(self, f"{job.node.id}Failed")
-            .when(sfn.Condition.and_(sfn.Condition.is_present("$.error.Cause"), aws_fault, first), again)
-            .otherwise(self.explain)
-        )
+        failed = sfn.Choice(self, f"{name}Failed").when(self._worth_another_try, again).otherwise(self.explain)
         job.add_catch(failed, errors=["States.ALL"], result_path="$.error")
 
     def refuse(self, construct_id: str, reason: str) -> sfn.Pass:

@@ -28,6 +28,7 @@ ImageName = Literal[
 ]
 TABLE = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 ACCOUNT = "account"
+PARTITION, REGION, URL_SUFFIX = Aws.PARTITION, Aws.REGION, Aws.URL_SUFFIX
 WITH_GPU = re.compile(r"ml\.[gp]\d")  # instance families g4dn, g5, p3, ...
 
 
@@ -78,12 +79,12 @@ class Images(Construct):
 
     def uri(self, image: PrebuiltImage) -> str:
         """Return the URI of an image in the stack's region."""
-        return f"{self._account(image.name)}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{image.tagged}"
+        return f"{self._account(image.name)}.dkr.ecr.{REGION}.{URL_SUFFIX}/{image.tagged}"
 
     def repository_arn(self, image: PrebuiltImage) -> str:
         """Return the ARN of the repository an image is pulled from."""
         repository = image.tagged.partition(":")[0]
-        return f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:{self._account(image.name)}:repository/{repository}"
+        return f"arn:{PARTITION}:ecr:{REGION}:{self._account(image.name)}:repository/{repository}"
 
     def _account(self, name: ImageName) -> str:
         if name not in self._accounts:
