@@ -320,5 +320,5 @@ def statements_by_role(roles: list[dict[str, Any]]) -> dict[str, list[dict[str, 
 def kind(call: dict[str, Any], statements: dict[str, list[dict[str, Any]]]) -> str:
     """Return what tells a call from others: its role, its action, and the statements that allow it."""
     probe = Call(call["action"], call["resource"], tuple(call["context"].items()))
-    allowing = [number for number, s in enumerate(statements.get(call["role"], [])) if applies(s, probe)]
-    return json.dumps([call["role"], call["action"], allowing])
+    allowing = [unordered(each) for each in statements.get(call["role"], []) if applies(each, probe)]
+    return json.dumps([call["role"], call["action"], unordered(allowing)])
