@@ -62,7 +62,7 @@ verify: install ## what takes longer than `make test` may
 test-aws: install ## the end-to-end test in a real account (costs money): make test-aws ENV=dev
 	@SAGESCALE_ENV=$(ENV) $(BIN)/pytest -m aws tests/e2e
 
-bench: data ## measure beside peers (needs wrk and nginx; an hour)
+bench: data ## measure beside peers (needs wrk and nginx; 45 minutes)
 	@sagescale bench
 
 lint: install ## ruff, mypy strict
